@@ -1,0 +1,43 @@
+# scintiflow: `make demo` shows it, `make test` proves it, `make run` keeps it up.
+PYTHON ?= python3
+BIN := .venv/bin
+EXTRAS ?= cpu,dev
+CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
+
+.DEFAULT_GOAL := help
+.PHONY: help install proto check test demo run lab clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+install: .venv/installed ## set up .venv with everything pinned
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	touch $@
+
+proto: install ## regenerate contracts/v1 from proto/
+	$(BIN)/python -m grpc_tools.protoc --proto_path proto --python_out services --pyi_out services $(CONTRACTS)
+
+check: install ## lint, types, layers, and contracts equal to proto/
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tests/contracts_match.py
+
+test: install ## run every test
+	$(BIN)/python -m pytest
+
+demo: install ## send example scans round the whole line and look at the results
+	$(BIN)/python -m scintiflow demo
+
+run: install ## stay up: the same processes as production
+	$(BIN)/scintiflow up
+
+lab: install ## add what training needs (torch)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[lab]'
+
+clean: ## remove what was set up and what was made
+	rm -rf .venv var demo build

@@ -1,0 +1,1 @@
+"""The workshop: makes the models that scintiflow serves. The only place with torch."""

@@ -1,0 +1,1 @@
+"""The `scintiflow` command, one file a verb group."""

@@ -1,0 +1,1 @@
+"""Messages that cross processes, generated from proto/."""

@@ -1,0 +1,1 @@
+"""What DICOM means to us; pure: no network, no disk."""

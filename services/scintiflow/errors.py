@@ -1,0 +1,28 @@
+"""The two ways in which work can fail, and what a caller does about each.
+
+::
+
+    ScintiflowError
+    +-- Refused        asking again gives the same answer: decline or park it, with the sentence
+    |   +-- Declined   nothing is wrong, the scan is simply not for us
+    +-- Unavailable    the world is not ready (Redis, classifier, destination, disk): retry later
+
+The message is a sentence that a PACS administrator can act on. It never holds a patient's name, an
+identifier or a UID, because it reaches logs and screens.
+"""
+
+
+class ScintiflowError(Exception):
+    """Any failure that the line knows how to handle."""
+
+
+class Refused(ScintiflowError):
+    """Never worth a retry."""
+
+
+class Declined(Refused):
+    """A sound object or study that is not for us; the message is the reason."""
+
+
+class Unavailable(ScintiflowError):
+    """Worth a retry later."""

@@ -1,0 +1,1 @@
+"""Gathers stored objects into studies and keeps every deadline."""

@@ -1,0 +1,1 @@
+"""The door: C-STORE in, durable objects out."""

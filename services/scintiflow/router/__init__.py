@@ -1,0 +1,1 @@
+"""Reads a ready study: views, findings, DICOM results."""
