@@ -1,11 +1,12 @@
-"""The two ways in which work can fail, and what a caller does about each.
+"""The ways in which work can fail, and what a caller does about each.
 
 ::
 
     ScintiflowError
     +-- Refused        asking again gives the same answer: decline or park it, with the sentence
     |   +-- Declined   nothing is wrong, the scan is simply not for us
-    +-- Unavailable    the world is not ready (Redis, classifier, destination, disk): retry later
+    +-- Unavailable    the world is not ready (Redis, classifier, destination, disk): retry later, for days
+    +-- Failed         it may go better next time, or never: retry a few times, then park it
 
 The message is a sentence that a PACS administrator can act on. It never holds a patient's name, an
 identifier or a UID, because it reaches logs and screens.
@@ -26,3 +27,7 @@ class Declined(Refused):
 
 class Unavailable(ScintiflowError):
     """Worth a retry later."""
+
+
+class Failed(ScintiflowError):
+    """Worth a few retries; counted, and parked when they are used up."""

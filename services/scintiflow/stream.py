@@ -1,0 +1,333 @@
+"""Work queues on Redis Streams: publish once, lease, take over, retry later.
+
+One piece of work has a key that is unique in its queue. Its body lives in a hash for as long as the work does;
+the stream and the sorted set of later retries hold keys only. That makes publishing idempotent (a lost reply
+and a second call change nothing) and lets a rebuild from disk publish everything again without duplicates::
+
+    publish --> stream --take--> leased --acknowledge--> gone
+                  ^                 |
+                  +-- release_due --+-- retry_later (sorted set by due time)
+
+Nothing here is the truth: every queue can be wiped, and the keeper publishes again what DATA says is missing.
+Works on Redis >= 6.2. Streams are never trimmed; an entry goes with XACK and XDEL together.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import structlog
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
+
+from scintiflow.errors import Failed, Refused, Unavailable
+
+BEAT_SECONDS = 3.0
+LEASE_SECONDS = 10.0  # three missed beats and a little: then the work is taken over
+DELIVERIES_BEFORE_PARKING = 3
+_BLOCK_SECONDS = 1.0
+_GROUP = "workers"
+
+_PUBLISH = """
+if redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2]) == 0 then return 0 end
+redis.call('XADD', KEYS[1], '*', 'key', ARGV[1])
+return 1
+"""
+
+_FORGET = """
+if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
+redis.call('XDEL', KEYS[1], ARGV[2])
+redis.call('HDEL', KEYS[2], ARGV[3])
+redis.call('HDEL', KEYS[3], ARGV[3])
+redis.call('HDEL', KEYS[4], ARGV[3])
+return 1
+"""
+
+_RETRY_LATER = """
+if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
+redis.call('XDEL', KEYS[1], ARGV[2])
+redis.call('HINCRBY', KEYS[2], ARGV[3], 1)
+redis.call('ZADD', KEYS[3], ARGV[4], ARGV[3])
+return 1
+"""
+
+_RELEASE_DUE = """
+local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, 100)
+for _, key in ipairs(due) do
+  redis.call('ZREM', KEYS[2], key)
+  redis.call('XADD', KEYS[1], '*', 'key', key)
+end
+return #due
+"""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One piece of work, leased to one worker."""
+
+    entry: str
+    key: str
+    body: bytes
+    retries: int
+    """How often the world was not ready for it; decides the back-off, never parks it."""
+    failures: int
+    """How often it failed or took its worker down; parks it at DELIVERIES_BEFORE_PARKING."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How much work a queue holds."""
+
+    waiting: int
+    leased: int
+    later: int
+    oldest_seconds: float
+
+
+def connect(url: str) -> Redis:
+    """Return a client for `url` (redis://, rediss:// or unix://) that never retries by itself.
+
+    redis-py's own retries turn one XADD into two entries and stretch a time-out to a minute.
+    """
+    return Redis.from_url(
+        url, socket_timeout=5, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0), health_check_interval=15
+    )
+
+
+class Stream:
+    """One queue of work; any number of workers take from it."""
+
+    def __init__(self, redis: Redis, name: str) -> None:
+        self.name = name
+        self._redis = redis
+        self._stream = f"scintiflow:{name}"
+        self._bodies = f"{self._stream}:bodies"
+        self._retries = f"{self._stream}:retries"
+        self._failures = f"{self._stream}:failures"
+        self._later = f"{self._stream}:later"
+        self._publish = redis.register_script(_PUBLISH)
+        self._forget = redis.register_script(_FORGET)
+        self._retry_later = redis.register_script(_RETRY_LATER)
+        self._release_due = redis.register_script(_RELEASE_DUE)
+
+    def publish(self, key: str, body: bytes) -> bool:
+        """Queue `body` under `key`; False when that key is already queued, leased or waiting for a retry."""
+        return bool(self._publish(keys=[self._stream, self._bodies], args=[key, body]))
+
+    def take(self, worker: str, count: int) -> list[Delivery]:
+        """Lease up to `count` entries to `worker`, waiting up to a second for the first."""
+        answer = self._with_group(
+            lambda: self._redis.xreadgroup(
+                _GROUP, worker, {self._stream: ">"}, count=count, block=int(_BLOCK_SECONDS * 1000)
+            )
+        )
+        streams = answer.items() if isinstance(answer, dict) else answer
+        entries = [entry for _, found in streams for entry in _flat(found)]
+        return self._deliveries(entries)
+
+    def take_over(self, worker: str, count: int) -> list[Delivery]:
+        """Lease entries whose worker has not beaten for LEASE_SECONDS; each counts as one failure."""
+        answer = self._with_group(
+            lambda: self._redis.xautoclaim(
+                self._stream, _GROUP, worker, min_idle_time=int(LEASE_SECONDS * 1000), count=count
+            )
+        )
+        taken = self._deliveries(answer[1])
+        return [self.count_failure(delivery) for delivery in taken]
+
+    def beat(self, worker: str, deliveries: list[Delivery]) -> None:
+        """Renew the lease of `deliveries`."""
+        if deliveries:
+            self._redis.xclaim(
+                self._stream, _GROUP, worker, 0, [delivery.entry for delivery in deliveries], justid=True
+            )
+
+    def count_failure(self, delivery: Delivery) -> Delivery:
+        """Return `delivery` with one failure more."""
+        failures = int(cast(int, self._redis.hincrby(self._failures, delivery.key, 1)))
+        return Delivery(delivery.entry, delivery.key, delivery.body, delivery.retries, failures)
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        """Forget `delivery`: its work is done, or is somebody else's now."""
+        keys = [self._stream, self._bodies, self._retries, self._failures]
+        self._forget(keys=keys, args=[_GROUP, delivery.entry, delivery.key])
+
+    def retry_later(self, delivery: Delivery, seconds: float) -> None:
+        """Put `delivery` aside; it comes back after `seconds`, give or take a tenth."""
+        due = time.time() + seconds * random.uniform(0.9, 1.1)
+        keys = [self._stream, self._retries, self._later]
+        self._retry_later(keys=keys, args=[_GROUP, delivery.entry, delivery.key, due])
+
+    def release_due(self) -> int:
+        """Move work whose retry is due back into the stream; return how many."""
+        return int(self._release_due(keys=[self._stream, self._later], args=[time.time()]))
+
+    def next_due(self) -> float | None:
+        """Return when the next retry is due (Unix seconds), or None."""
+        first = cast(list[tuple[bytes, float]], self._redis.zrange(self._later, 0, 0, withscores=True))
+        return first[0][1] if first else None
+
+    def depth(self) -> Depth:
+        """Return how much work waits, is leased, or waits for a retry, and how old the oldest entry is."""
+        entries = int(cast(int, self._redis.xlen(self._stream)))
+        leased = self._with_group(lambda: self._redis.xpending(self._stream, _GROUP))["pending"]
+        first = cast(list[Any], self._redis.xrange(self._stream, count=1))
+        oldest = time.time() - int(first[0][0].split(b"-")[0]) / 1000 if first else 0.0
+        later = int(cast(int, self._redis.zcard(self._later)))
+        return Depth(waiting=entries - leased, leased=leased, later=later, oldest_seconds=max(0.0, oldest))
+
+    def _with_group(self, command: Callable[[], Any]) -> Any:
+        """Run `command`, making the group first where Redis has lost it (or never had it)."""
+        try:
+            return command()
+        except ResponseError as error:
+            if not str(error).startswith("NOGROUP"):
+                raise
+        try:
+            self._redis.xgroup_create(self._stream, _GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+        return command()
+
+    def _deliveries(self, entries: list[Any]) -> list[Delivery]:
+        """Add body and counters; an entry whose work is already gone is dropped from the stream."""
+        found = []
+        for entry, fields in entries:
+            key = fields[b"key"].decode()
+            with self._redis.pipeline(transaction=False) as pipe:
+                pipe.hget(self._bodies, key)
+                pipe.hget(self._retries, key)
+                pipe.hget(self._failures, key)
+                body, retries, failures = pipe.execute()
+            delivery = Delivery(entry.decode(), key, body or b"", int(retries or 0), int(failures or 0))
+            if body is None:
+                self.acknowledge(delivery)
+            else:
+                found.append(delivery)
+        return found
+
+
+def _flat(found: Any) -> list[Any]:
+    """RESP3 nests the entries of one stream once more than RESP2."""
+    return found[0] if found and isinstance(found[0], list) and found[0] and isinstance(found[0][0], tuple) else found
+
+
+def backoff(retries: int, first: float, cap: float) -> float:
+    """Return the seconds to wait before retry number `retries` + 1: `first`, doubling, at most `cap`."""
+    return float(min(cap, first * 2 ** min(retries, 30)))
+
+
+@dataclass(frozen=True)
+class Work:
+    """How one queue is worked on.
+
+    `handle` does the work and may be called again for the same key at any time. It raises Unavailable (retry
+    after `wait(retries)` seconds, for ever), Refused (park now) or anything else (counted; parked after
+    DELIVERIES_BEFORE_PARKING). `park` writes down why, before the work leaves the queue.
+    """
+
+    stream: Stream
+    handle: Callable[[Delivery], None]
+    park: Callable[[Delivery, str], None]
+    wait: Callable[[int], float]
+
+
+def consume(work: Work, worker: str, slots: int, stopped: threading.Event) -> None:
+    """Work on a queue with `slots` threads until `stopped`; finish what is in hand, then return.
+
+    Redis may be away at any time: the loop waits for it.
+    """
+    log = structlog.get_logger()
+    leased: dict[str, Delivery] = {}
+    free = threading.Semaphore(slots)
+
+    def run(delivery: Delivery) -> None:
+        try:
+            with _redis_may_be_away(log):
+                settle(work, delivery)
+        finally:
+            leased.pop(delivery.entry, None)
+            free.release()
+
+    with ThreadPoolExecutor(slots, thread_name_prefix=work.stream.name) as pool, _beating(work.stream, worker, leased):
+        while not stopped.is_set():
+            if not free.acquire(timeout=_BLOCK_SECONDS):
+                continue
+            taken: list[Delivery] = []
+            with _redis_may_be_away(log, stopped):
+                taken = work.stream.take_over(worker, 1) or work.stream.take(worker, 1)
+            if not taken:
+                free.release()
+            for delivery in taken:
+                leased[delivery.entry] = delivery
+                pool.submit(run, delivery)
+
+
+def settle(work: Work, delivery: Delivery) -> None:
+    """Handle one delivery and decide what becomes of it."""
+    log = structlog.get_logger()
+    stream = work.stream
+    if delivery.failures >= DELIVERIES_BEFORE_PARKING:
+        return _park(work, delivery, f"it took its worker down {delivery.failures} times")
+    try:
+        work.handle(delivery)
+    except Unavailable as error:
+        seconds = work.wait(delivery.retries)
+        log.info("not now, will retry", queue=stream.name, seconds=round(seconds, 1), reason=str(error))
+        return stream.retry_later(delivery, seconds)
+    except Refused as error:
+        return _park(work, delivery, str(error))
+    except RedisError:
+        raise  # still leased: it is taken over when Redis is back
+    except Exception as error:
+        reason = str(error) if isinstance(error, Failed) else f"{type(error).__name__}: see the log"
+        log.error("failed", queue=stream.name, reason=reason, exc_info=not isinstance(error, Failed))
+        counted = stream.count_failure(delivery)
+        if counted.failures >= DELIVERIES_BEFORE_PARKING:
+            return _park(work, counted, reason)
+        return stream.retry_later(counted, work.wait(counted.failures))
+    return stream.acknowledge(delivery)
+
+
+def _park(work: Work, delivery: Delivery, reason: str) -> None:
+    work.park(delivery, reason)
+    work.stream.acknowledge(delivery)
+
+
+@contextmanager
+def _beating(stream: Stream, worker: str, leased: dict[str, Delivery]) -> Iterator[None]:
+    """Renew the leases in `leased` every BEAT_SECONDS while the block runs."""
+    done = threading.Event()
+    log = structlog.get_logger()
+
+    def beat() -> None:
+        while not done.wait(BEAT_SECONDS):
+            with _redis_may_be_away(log):
+                stream.beat(worker, list(leased.values()))
+
+    thread = threading.Thread(target=beat, name=f"beat {stream.name}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@contextmanager
+def _redis_may_be_away(log: Any, stopped: threading.Event | None = None) -> Iterator[None]:
+    """Turn an absent Redis into a log line and, with `stopped`, a short wait."""
+    try:
+        yield
+    except RedisError as error:
+        log.warning("waiting for Redis", reason=type(error).__name__)
+        if stopped is not None:
+            stopped.wait(_BLOCK_SECONDS)
