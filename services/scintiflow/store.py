@@ -1,0 +1,197 @@
+"""Durable, write-once bytes under DATA: when a call returns, its bytes survive a power cut.
+
+Objects are named by their content, results and markers by the line that makes them; nothing is ever
+overwritten, so two processes that do the same work agree without talking to each other.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from scintiflow.errors import Refused, Unavailable
+
+_FOLDER = re.compile(r"[0-9a-f]{32}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Store:
+    """The folder DATA; every process of an installation opens the same one."""
+
+    data: Path
+
+    def study(self, folder: str) -> Path:
+        """Return where the study with this folder name lives, whether or not it exists.
+
+        Raises:
+            Refused: `folder` is not 32 hexadecimal digits, so it may point anywhere.
+        """
+        if not _FOLDER.fullmatch(folder):
+            raise Refused("A study folder is named by 32 hexadecimal digits; list them with `scintiflow studies`.")
+        return self.data / "studies" / folder
+
+    def studies(self) -> Iterator[str]:
+        """Yield the folder names of all studies on disk, in no order."""
+        studies = self.data / "studies"
+        if studies.is_dir():
+            yield from (entry.name for entry in os.scandir(studies) if _FOLDER.fullmatch(entry.name))
+
+    def put_object(self, part: Path, folder: str, digest: str) -> bool:
+        """Move the finished file `part` to its place as an object of a study; False if its bytes were there already.
+
+        `digest` is the SHA-256 of the bytes in hex. Either way `part` is gone and the object is durable.
+
+        Raises:
+            Unavailable: the disk did not take it; `part` is the caller's to remove.
+        """
+        if not _DIGEST.fullmatch(digest):
+            raise Refused("An object is named by the 64 hexadecimal digits of its SHA-256.")
+        objects = self.study(folder) / "objects"
+        target = objects / f"{digest}.dcm"
+        with _disk_trouble():
+            objects.mkdir(parents=True, exist_ok=True)
+            _sync(part)
+            new = not target.exists()
+            part.rename(target)  # over an equal file at worst: the name is the content
+            self._sync_folders(objects)
+        return new
+
+    def put_once(self, path: Path, data: bytes) -> bool:
+        """Write `data` to `path` (inside DATA) unless something is there; tell whether this call wrote it.
+
+        The first one written wins, whoever else tries, in whatever process; nobody ever sees half of it.
+
+        Raises:
+            Unavailable: the disk did not take it.
+        """
+        with _disk_trouble(), self.incoming(f"once-{uuid.uuid4().hex}") as folder:
+            part = folder / "part"
+            part.write_bytes(data)
+            _sync(part)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.hardlink_to(part)
+            except FileExistsError:
+                return False
+            finally:
+                self._sync_folders(path.parent)  # the other writer may not have come this far yet
+        return True
+
+    def append_line(self, path: Path, line: bytes) -> None:
+        """Append one line (without its line feed) to `path`, whole or, if we crash, as a torn last line.
+
+        The next append starts on a new line, so a torn one spoils only itself: readers skip lines that do not parse.
+
+        Raises:
+            Unavailable: the disk did not take it.
+        """
+        with _disk_trouble():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(path, os.O_RDWR | os.O_APPEND) as handle:
+                size = os.fstat(handle).st_size
+                torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+                entry = b"\n" * torn + line + b"\n"
+                if os.write(handle, entry) != len(entry):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(handle)
+            if size == 0:
+                self._sync_folders(path.parent)
+
+    @contextmanager
+    def incoming(self, owner: str) -> Iterator[Path]:
+        """Lend the private folder incoming/<owner>/ for temporary files; it goes when the block ends.
+
+        Its lock is held meanwhile, also by a process that is stuck, and falls free however the process dies.
+        """
+        folder = self.data / "incoming" / owner
+        with self._sweeping():
+            folder.mkdir(parents=True)
+            lock = _lock(folder / "lock")
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+    def sweep_incoming(self) -> int:
+        """Remove what dead owners left under incoming/, and only that; return how many folders went."""
+        with self._sweeping():
+            folders = [entry for entry in (self.data / "incoming").iterdir() if entry.is_dir()]
+            return sum(_removed_if_free(folder) for folder in folders)
+
+    def free_bytes(self) -> int:
+        """Return how many bytes the disk under DATA can still take."""
+        with _disk_trouble():
+            return shutil.disk_usage(self.data).free
+
+    @contextmanager
+    def _sweeping(self) -> Iterator[None]:
+        """Keep a sweep from meeting a folder whose owner has not locked it yet."""
+        with _locked(self.data / "incoming" / "lock"):
+            yield
+
+    def _sync_folders(self, folder: Path) -> None:
+        """Make `folder` and the folders above it, up to DATA, durable.
+
+        Always all of them: a folder that was there when we came may be another process's, not yet synced.
+        """
+        for level in (folder, *folder.parents):
+            _sync(level)
+            if level == self.data:
+                break
+
+
+@contextmanager
+def _disk_trouble() -> Iterator[None]:
+    """Say in the project's own words that the disk refused."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise Unavailable(f"The disk under DATA failed ({reason}); make room or repair it.") from error
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _lock(path: Path, flags: int = os.O_RDWR, *, wait: bool = True) -> int:
+    """Open `path`, making it if need be, and hold it by flock until the returned descriptor is closed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, flags | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+@contextmanager
+def _locked(path: Path, flags: int = os.O_RDWR) -> Iterator[int]:
+    handle = _lock(path, flags)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _removed_if_free(folder: Path) -> bool:
+    try:
+        lock = _lock(folder / "lock", wait=False)
+    except BlockingIOError:
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(lock)
+    return True

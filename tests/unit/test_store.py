@@ -1,0 +1,155 @@
+"""What DATA promises: durable before return, the first one wins, nothing overwritten, nothing left behind."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scintiflow.errors import Refused, Unavailable
+from scintiflow.store import Store
+
+FOLDER = "0123456789abcdef" * 2
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty DATA."""
+    return Store(tmp_path)
+
+
+def put(store: Store, data: bytes, folder: str = FOLDER) -> bool:
+    """Store `data` as the receiver does."""
+    with store.incoming("test") as incoming:
+        part = incoming / "part"
+        part.write_bytes(data)
+        return store.put_object(part, folder, hashlib.sha256(data).hexdigest())
+
+
+def test_an_object_is_found_under_its_study_and_digest(store: Store) -> None:
+    """An object's place follows from its study's folder and its bytes, and nothing else."""
+    assert put(store, b"scan")
+    assert (store.study(FOLDER) / "objects" / f"{hashlib.sha256(b'scan').hexdigest()}.dcm").read_bytes() == b"scan"
+    assert list(store.studies()) == [FOLDER]
+
+
+def test_the_same_bytes_again_are_no_news(store: Store) -> None:
+    """Storing the same bytes twice keeps one object and says so; other bytes are another object."""
+    assert [put(store, data) for data in (b"scan", b"scan", b"other")] == [True, False, True]
+    assert len(list((store.study(FOLDER) / "objects").iterdir())) == 2
+
+
+@pytest.mark.parametrize("folder", ["", "..", "../../etc", "0" * 31, "0" * 33, "G" * 32, f"{FOLDER}\n"])
+def test_only_digests_become_paths(store: Store, folder: str) -> None:
+    """A name that is not 32 hexadecimal digits never reaches the file system."""
+    with pytest.raises(Refused, match="32 hexadecimal digits"):
+        store.study(folder)
+
+
+def test_a_disk_that_refuses_is_unavailable(store: Store) -> None:
+    """A write that the disk refuses is worth a retry, and the message says what to do."""
+    store.study(FOLDER).parent.mkdir()
+    store.study(FOLDER).write_text("a file where a folder must be")
+    with pytest.raises(Unavailable, match="make room or repair it"):
+        put(store, b"scan")
+
+
+def test_the_first_one_written_wins(store: Store) -> None:
+    """Of many writers of one path exactly one is told that it won, and its bytes stay."""
+    path = store.study(FOLDER) / "results" / "1.dcm"
+    winners: list[int] = []
+
+    def write(number: int) -> None:
+        if store.put_once(path, b"%d" % number):
+            winners.append(number)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [int(path.read_bytes())] == winners
+    assert [entry.name for entry in (store.data / "incoming").iterdir()] == ["lock"]
+
+
+@given(
+    earlier=st.lists(st.dictionaries(st.text(), st.integers())),
+    later=st.dictionaries(st.text(), st.integers()),
+    cut=st.integers(0),
+)
+def test_a_torn_last_line_spoils_only_itself(
+    tmp_path_factory: pytest.TempPathFactory, earlier: list[dict[str, int]], later: dict[str, int], cut: int
+) -> None:
+    """Wherever a crash cut the events file, every whole line before the cut and every later line can be read."""
+    store = Store(tmp_path_factory.mktemp("data"))
+    path = store.study(FOLDER) / "events.jsonl"
+    for event in earlier:
+        store.append_line(path, json.dumps(event).encode())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.read_bytes() if earlier else b""
+    torn = whole[: cut % (len(whole) + 1)]
+    path.write_bytes(torn)
+    store.append_line(path, json.dumps(later).encode())
+    lines = path.read_bytes().splitlines()
+    survived = torn.count(b"\n")
+    assert [json.loads(line) for line in lines[:survived]] == earlier[:survived]
+    assert json.loads(lines[-1]) == later
+
+
+def test_appends_from_many_writers_never_mix(store: Store) -> None:
+    """Lines of several writers stay whole."""
+    path = store.study(FOLDER) / "events.jsonl"
+    lines = [bytes([65 + number]) * 500 for number in range(8)]
+    writers = [
+        threading.Thread(target=lambda line=line: [store.append_line(path, line) for _ in range(5)]) for line in lines
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert sorted(path.read_bytes().splitlines()) == sorted(lines * 5)
+
+
+OWNER = """
+import os, signal, sys
+from pathlib import Path
+from scintiflow.store import Store
+with Store(Path(sys.argv[1])).incoming("owner") as folder:
+    (folder / "part").write_bytes(b"half an object")
+    print("ready", flush=True)
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_sweeping_takes_only_what_the_dead_left(store: Store) -> None:
+    """A sweep spares the folder of a living owner and removes it once the owner was killed."""
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(store.data)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert owner.stdout is not None
+    assert owner.stdin is not None
+    assert owner.stdout.readline() == b"ready\n"
+    part = store.data / "incoming" / "owner" / "part"
+    assert (store.sweep_incoming(), part.exists()) == (0, True)
+    owner.stdin.close()
+    owner.wait(timeout=10)
+    assert (store.sweep_incoming(), part.parent.exists()) == (1, False)
+
+
+def test_a_lent_folder_goes_with_its_block(store: Store) -> None:
+    """Temporary files do not outlive the block that lent their folder, also when it fails."""
+    with pytest.raises(ValueError, match="trouble"), store.incoming("owner") as folder:
+        (folder / "part").write_bytes(b"half")
+        raise ValueError("trouble")
+    assert not folder.exists()
+
+
+def test_free_space_is_told(store: Store) -> None:
+    """The store tells how much room is left."""
+    assert store.free_bytes() > 0
