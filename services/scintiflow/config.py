@@ -1,5 +1,8 @@
 """What an administrator configures: addresses in the environment, rules in `scintiflow.toml`."""
 
+import hashlib
+import os
+import tempfile
 import tomllib
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +22,8 @@ PORTS = {
     "keeper": 9104,
 }
 """Every port we listen on; `dicom` is the receiver's C-STORE port, the rest speak HTTP."""
+
+_LONGEST_SOCKET_PATH = 107
 
 AETitle = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=16, pattern=r"^[ -\[\]-~]+$")
@@ -43,6 +48,19 @@ class Deployment(BaseSettings):
     def port(self, name: str) -> int:
         """Return the port of `name` (a key of PORTS), moved by the port offset."""
         return PORTS[name] + self.port_offset
+
+    def redis(self) -> str:
+        """Return the URL of Redis: the configured one, else the socket of the server that `up` embeds for DATA."""
+        return self.redis_url or f"unix://{embedded_socket(self.data)}"
+
+
+def embedded_socket(data: Path) -> Path:
+    """Return the socket of the embedded Redis for DATA; short, because the kernel cuts paths at 107 bytes."""
+    inside = data.resolve() / "redis" / "redis.sock"
+    if len(os.fsencode(inside)) <= _LONGEST_SOCKET_PATH:
+        return inside
+    name = hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"scintiflow-{os.getuid()}-{name}" / "redis.sock"
 
 
 class Allowed(BaseModel):

@@ -15,7 +15,7 @@ Works on Redis >= 6.2. Streams are never trimmed; an entry goes with XACK and XD
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,26 +121,29 @@ class Stream:
         """Queue `body` under `key`; False when that key is already queued, leased or waiting for a retry."""
         return bool(self._publish(keys=[self._stream, self._bodies], args=[key, body]))
 
-    def take(self, worker: str, count: int) -> list[Delivery]:
-        """Lease up to `count` entries to `worker`, waiting up to a second for the first."""
+    def take(self, worker: str, count: int, wait_seconds: float = _BLOCK_SECONDS) -> list[Delivery]:
+        """Lease up to `count` entries to `worker`, waiting up to `wait_seconds` for the first."""
         answer = self._with_group(
             lambda: self._redis.xreadgroup(
-                _GROUP, worker, {self._stream: ">"}, count=count, block=int(_BLOCK_SECONDS * 1000)
+                _GROUP, worker, {self._stream: ">"}, count=count, block=max(1, int(wait_seconds * 1000))
             )
         )
         streams = answer.items() if isinstance(answer, dict) else answer
         entries = [entry for _, found in streams for entry in _flat(found)]
         return self._deliveries(entries)
 
-    def take_over(self, worker: str, count: int) -> list[Delivery]:
-        """Lease entries whose worker has not beaten for LEASE_SECONDS; each counts as one failure."""
+    def take_over(self, worker: str, count: int, held: Container[str] = ()) -> list[Delivery]:
+        """Lease entries whose worker has not beaten for LEASE_SECONDS; each counts as one failure.
+
+        Entries in `held` are this worker's own, whose beats an absent Redis has missed; they stay as they are.
+        """
         answer = self._with_group(
             lambda: self._redis.xautoclaim(
                 self._stream, _GROUP, worker, min_idle_time=int(LEASE_SECONDS * 1000), count=count
             )
         )
-        taken = self._deliveries(answer[1])
-        return [self.count_failure(delivery) for delivery in taken]
+        abandoned = [entry for entry in answer[1] if entry[0].decode() not in held]
+        return [self.count_failure(delivery) for delivery in self._deliveries(abandoned)]
 
     def beat(self, worker: str, deliveries: list[Delivery]) -> None:
         """Renew the lease of `deliveries`."""
@@ -151,7 +154,7 @@ class Stream:
 
     def count_failure(self, delivery: Delivery) -> Delivery:
         """Return `delivery` with one failure more."""
-        failures = int(cast(int, self._redis.hincrby(self._failures, delivery.key, 1)))
+        failures = int(self._redis.hincrby(self._failures, delivery.key, 1))
         return Delivery(delivery.entry, delivery.key, delivery.body, delivery.retries, failures)
 
     def acknowledge(self, delivery: Delivery) -> None:
@@ -176,12 +179,20 @@ class Stream:
 
     def depth(self) -> Depth:
         """Return how much work waits, is leased, or waits for a retry, and how old the oldest entry is."""
-        entries = int(cast(int, self._redis.xlen(self._stream)))
+        entries = int(self._redis.xlen(self._stream))
         leased = self._with_group(lambda: self._redis.xpending(self._stream, _GROUP))["pending"]
         first = cast(list[Any], self._redis.xrange(self._stream, count=1))
         oldest = time.time() - int(first[0][0].split(b"-")[0]) / 1000 if first else 0.0
-        later = int(cast(int, self._redis.zcard(self._later)))
+        later = int(self._redis.zcard(self._later))
         return Depth(waiting=entries - leased, leased=leased, later=later, oldest_seconds=max(0.0, oldest))
+
+    def trouble(self) -> str | None:
+        """Return why this queue cannot be worked on now, as a sentence, or None."""
+        try:
+            self._redis.ping()
+        except RedisError as error:
+            return f"Redis does not answer ({type(error).__name__})."
+        return None
 
     def _with_group(self, command: Callable[[], Any]) -> Any:
         """Run `command`, making the group first where Redis has lost it (or never had it)."""
@@ -263,7 +274,7 @@ def consume(work: Work, worker: str, slots: int, stopped: threading.Event) -> No
                 continue
             taken: list[Delivery] = []
             with _redis_may_be_away(log, stopped):
-                taken = work.stream.take_over(worker, 1) or work.stream.take(worker, 1)
+                taken = work.stream.take_over(worker, 1, leased) or work.stream.take(worker, 1)
             if not taken:
                 free.release()
             for delivery in taken:

@@ -38,6 +38,14 @@ class AssociationEnded(_message.Message):
     ended_at: float
     def __init__(self, association: _Optional[str] = ..., studies: _Optional[_Iterable[str]] = ..., ended_at: _Optional[float] = ...) -> None: ...
 
+class Arrival(_message.Message):
+    __slots__ = ("stored", "ended")
+    STORED_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    stored: ObjectStored
+    ended: AssociationEnded
+    def __init__(self, stored: _Optional[_Union[ObjectStored, _Mapping]] = ..., ended: _Optional[_Union[AssociationEnded, _Mapping]] = ...) -> None: ...
+
 class SelectedView(_message.Message):
     __slots__ = ("view", "digest", "sop_class_uid", "sop_instance_uid", "frame", "rule", "confidence", "flags")
     VIEW_FIELD_NUMBER: _ClassVar[int]

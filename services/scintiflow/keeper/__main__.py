@@ -1,0 +1,39 @@
+"""`python -m scintiflow.keeper`: gather studies, keep deadlines, rebuild what Redis lost."""
+
+import socket
+import uuid
+
+from scintiflow.config import Deployment, read_configuration
+from scintiflow.keeper.deadlines import Deadlines
+from scintiflow.keeper.keep import Keeper
+from scintiflow.keeper.lease import Lease
+from scintiflow.keeper.settings import KeeperSettings
+from scintiflow.lifetime import die_with_parent, until_stopped
+from scintiflow.store import Store
+from scintiflow.stream import Stream, connect
+from scintiflow.telemetry import configure_logging, serve_probes
+
+
+def main() -> None:
+    """Load settings, open resources, keep."""
+    die_with_parent()
+    stopped = until_stopped()
+    configure_logging("keeper")
+    deployment = Deployment()
+    destinations = read_configuration(deployment.config).destinations
+    redis = connect(deployment.redis())
+    keeper = Keeper(
+        store=Store(deployment.data),
+        events=Stream(redis, "events"),
+        ready=Stream(redis, "ready"),
+        results={destination.name: Stream(redis, f"results:{destination.name}") for destination in destinations},
+        deadlines=Deadlines(redis),
+        lease=Lease(redis),
+        settings=KeeperSettings(),
+    )
+    serve_probes(deployment.port("keeper"), keeper.readiness)
+    keeper.keep(f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}", stopped)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Objects of a study -> the decision what is to be read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import structlog
+from pydicom import Dataset, dcmread
+
+from scintiflow.contracts.v1.study_pb2 import SelectedView, StudyReady
+from scintiflow.dicom.eligibility import judge
+from scintiflow.dicom.identity import is_our_result
+from scintiflow.dicom.selection import Selection, StoredHeader, select
+from scintiflow.errors import Declined, Refused
+from scintiflow.records import Event, Record, exclusive, note, read_record
+from scintiflow.store import Store
+
+_REASONS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided about a study; `ready` only for a new revision."""
+
+    event: Event
+    reason: str = ""
+    ready: StudyReady | None = None
+
+
+def may_complete(store: Store, folder: str, digest: str) -> bool:
+    """Tell whether the object just stored is a scan and completes a pair, so that nothing need be waited for."""
+    try:
+        judge(_header(_object_path(store, folder, digest)))
+        return _select(store, read_record(store, folder)).complete
+    except Exception:  # whatever is wrong with it, `gather` will say when its time has come
+        return False
+
+
+def gather(store: Store, folder: str, now: float) -> Decision | None:
+    """Decide about all objects of a study and write the decision down; None when all were decided before."""
+    with exclusive(store, folder):
+        record = read_record(store, folder)
+        if not record.undecided:
+            return None
+        decision = _decide(store, record, now)
+        facts = {"ready": decision.ready, "revision": decision.ready.revision} if decision.ready else {}
+        stage = {"stage": "gather"} if decision.event == "parked" else {}
+        note(store, folder, decision.event, reason=decision.reason, objects=sorted(record.objects), **facts, **stage)
+        return decision
+
+
+def _decide(store: Store, record: Record, now: float) -> Decision:
+    latest = record.readies[-1] if record.readies else None
+    try:
+        selection = _select(store, record)
+    except Refused as error:
+        return Decision("parked", str(error))
+    except Exception as error:  # a malformed value can raise nearly anything; it must not stop the neighbours
+        structlog.get_logger().exception("cannot judge a study", study=record.folder[:12])
+        return Decision("parked", f"Its objects cannot be judged ({type(error).__name__}); see the keeper's log.")
+    if not selection.views:
+        return Decision("unchanged", "no new views") if latest else Decision("declined", _why_nothing(selection))
+    if latest and _places(latest.views) == _places(selection.views):
+        return Decision("unchanged", "the selected views are the same")
+    revision = latest.revision + 1 if latest else 1
+    return Decision("selected", f"revision {revision}", _ready(record, selection, revision, now))
+
+
+def _ready(record: Record, selection: Selection, revision: int, now: float) -> StudyReady:
+    return StudyReady(
+        study=record.folder,
+        revision=revision,
+        views=selection.views,
+        notes=selection.notes,
+        synthetic=selection.synthetic,
+        last_stored_at=max(record.objects[view.digest] for view in selection.views),
+        ready_at=now,
+    )
+
+
+def _select(store: Store, record: Record) -> Selection:
+    """Select among the study's objects, leaving out our own results that came back."""
+    found = [_stored_header(store, record, digest) for digest in sorted(record.objects)]
+    return select([stored for stored in found if not is_our_result(stored.header, record.made)])
+
+
+def _stored_header(store: Store, record: Record, digest: str) -> StoredHeader:
+    path = _object_path(store, record.folder, digest)
+    return StoredHeader(digest, record.objects[digest], _header(path), path.stat().st_size)
+
+
+def _places(views: Sequence[SelectedView]) -> set[tuple[int, str, int]]:
+    return {(view.view, view.digest, view.frame) for view in views}
+
+
+def _why_nothing(selection: Selection) -> str:
+    """Name the most frequent reasons, most frequent first."""
+    reasons = list(selection.declined.values())
+    ranked = sorted(set(reasons), key=lambda reason: (-reasons.count(reason), reason))
+    return " ".join(ranked[:_REASONS_SHOWN]) or "Nothing but our own results."
+
+
+def _object_path(store: Store, folder: str, digest: str) -> Path:
+    return store.study(folder) / "objects" / f"{digest}.dcm"
+
+
+@lru_cache(maxsize=4096)
+def _header(path: Path) -> Dataset:
+    """Read an object up to its pixels; objects never change, so one read serves for good."""
+    try:
+        return dcmread(path, stop_before_pixels=True)
+    except Exception as error:  # pydicom raises nearly anything on malformed input
+        raise Declined("An object cannot be read as DICOM.") from error

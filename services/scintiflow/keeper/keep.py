@@ -1,0 +1,196 @@
+"""The keeper's day: hear of objects, decide when their time has come, compare the disk with the queues."""
+
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+from redis.exceptions import RedisError
+
+from scintiflow.contracts.v1.study_pb2 import Arrival, AssociationEnded, ObjectStored
+from scintiflow.errors import ScintiflowError
+from scintiflow.keeper import metrics
+from scintiflow.keeper.deadlines import Deadlines
+from scintiflow.keeper.gather import gather, may_complete
+from scintiflow.keeper.lease import Lease
+from scintiflow.keeper.resume import resume, work_key
+from scintiflow.keeper.retention import expire, oldest_delivered, overdue
+from scintiflow.keeper.settings import KeeperSettings
+from scintiflow.records import ENDS, Record, read_record
+from scintiflow.store import Store
+from scintiflow.stream import Stream
+
+_RETENTION_SECONDS = 600.0
+_LONGEST_WAIT = 0.5
+_SETTLED_SECONDS = 2.0  # file times are coarse: a change this young may hide a younger one
+
+
+@dataclass
+class Keeper:
+    """Everything the active keeper holds; all of it can be rebuilt from `store`."""
+
+    store: Store
+    events: Stream
+    ready: Stream
+    results: dict[str, Stream]
+    deadlines: Deadlines
+    lease: Lease
+    settings: KeeperSettings
+    _trouble: str | None = "it has not reached Redis yet"
+    _seen: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    _records: dict[str, Record] = field(default_factory=dict)
+    _next_sweep: float = 0.0
+    _next_retention: float = 0.0
+
+    def keep(self, worker: str, stopped: threading.Event) -> None:
+        """Run until `stopped`, active under the lease or standing by; Redis may be away at any time."""
+        while not stopped.is_set():
+            try:
+                self._take_turn(worker, stopped)
+                self._trouble = None
+            except RedisError as error:
+                self._stumble(f"it waits for Redis ({type(error).__name__})", stopped)
+            except (ScintiflowError, OSError) as error:
+                self._stumble(str(error), stopped)
+        with suppress(RedisError):
+            self.lease.let_go()
+
+    def readiness(self) -> str | None:
+        """Return why the last turn failed, or None."""
+        return self._trouble
+
+    def _stumble(self, trouble: str, stopped: threading.Event) -> None:
+        self._trouble = trouble
+        self._next_sweep = 0.0  # Redis may come back empty
+        structlog.get_logger().warning("the keeper will try again", reason=trouble)
+        stopped.wait(1.0)
+
+    def _take_turn(self, worker: str, stopped: threading.Event) -> None:
+        active = self.lease.hold()
+        metrics.ACTIVE.set(active)
+        if not active:
+            self._next_sweep = 0.0
+            stopped.wait(1.0)
+            return
+        self._hear(worker)
+        self._decide_due()
+        self._release_retries()
+        self._sweep_in_time()
+
+    def _hear(self, worker: str) -> None:
+        """Take what the receiver tells; wait no longer than the next deadline allows."""
+        due = min(filter(None, [self.deadlines.next_due(), *(queue.next_due() for queue in self._queues())]), default=0)
+        wait = min(_LONGEST_WAIT, max(0.0, due - time.time())) if due else _LONGEST_WAIT
+        taken = self.events.take_over(worker, 100) or self.events.take(worker, 100, wait)
+        for delivery in taken:
+            arrival = Arrival.FromString(delivery.body)
+            if arrival.HasField("stored"):
+                self._stored(arrival.stored)
+            else:
+                self._ended(arrival.ended)
+            self.events.acknowledge(delivery)
+
+    def _stored(self, stored: ObjectStored) -> None:
+        self.deadlines.touched(stored.study, stored.association, time.time() + self.settings.quiet_seconds)
+        if may_complete(self.store, stored.study, stored.digest):
+            self._decide(stored.study)
+
+    def _ended(self, ended: AssociationEnded) -> None:
+        for folder in ended.studies:
+            self.deadlines.released(folder, ended.association)
+
+    def _decide_due(self) -> None:
+        now = time.time()
+        for folder in self.deadlines.due(now):
+            last = max(read_record(self.store, folder).objects.values(), default=0.0)
+            if now < last + self.settings.quiet_seconds:
+                self.deadlines.decide_at(folder, last + self.settings.quiet_seconds)
+            elif now < last + self.settings.idle_seconds and self.deadlines.is_touched(folder):
+                self.deadlines.decide_at(folder, now + 1.0)
+            else:
+                self._decide(folder)
+
+    def _decide(self, folder: str) -> None:
+        decision = gather(self.store, folder, time.time())
+        if decision is not None:
+            metrics.DECISIONS.labels(decision.event).inc()
+            structlog.get_logger().info(decision.event, study=folder[:12], reason=decision.reason)
+        if decision is not None and decision.ready is not None:
+            ready = decision.ready
+            metrics.GATHER_SECONDS.observe(ready.ready_at - ready.last_stored_at)
+            self.ready.publish(work_key(folder, ready.revision), ready.SerializeToString())
+        self.deadlines.decided(folder)
+
+    def _queues(self) -> list[Stream]:
+        return [self.ready, *self.results.values()]
+
+    def _release_retries(self) -> None:
+        for queue in self._queues():
+            queue.release_due()
+
+    def _sweep_in_time(self) -> None:
+        now = time.time()
+        if now >= self._next_sweep:
+            self._next_sweep = now + self.settings.sweep_seconds
+            self._sweep()
+            self._measure()
+        if now >= self._next_retention:
+            self._next_retention = now + _RETENTION_SECONDS
+            self._retain(now)
+
+    def _sweep(self) -> None:
+        """Read every record that has changed, and queue again what the open ones miss."""
+        folders = set(self.store.studies())
+        for gone in self._records.keys() - folders:
+            del self._records[gone], self._seen[gone]
+        for folder in folders:
+            signature = self._signature(folder)
+            if self._seen.get(folder) != signature or signature[0] > time.time() - _SETTLED_SECONDS:
+                self._records[folder], self._seen[folder] = read_record(self.store, folder), signature
+            record = self._records[folder]
+            if record.outcome.state not in ENDS or any(map(record.undelivered, record.deliveries)):
+                self._resume(record)
+
+    def _resume(self, record: Record) -> None:
+        resume(
+            record,
+            deadlines=self.deadlines,
+            ready=self.ready,
+            results=self.results,
+            quiet=self.settings.quiet_seconds,
+        )
+
+    def _signature(self, folder: str) -> tuple[float, ...]:
+        """Return what changes whenever a study's record does, newest time first, from a few calls to stat."""
+        study = self.store.study(folder)
+        parts = [study / "objects", study / "events.jsonl", *(study / "delivered" / name for name in self.results)]
+        times = [part.stat().st_mtime if part.exists() else 0.0 for part in parts]
+        return (max(times), *times)
+
+    def _retain(self, now: float) -> None:
+        days, days_open = self.settings.retention_days, self.settings.retention_days_open
+        for record in overdue(self._records.values(), now, days=days, days_open=days_open):
+            self._expire(record, "its time is over")
+        for record in oldest_delivered(self._records.values()):
+            if self.store.free_bytes() >= self.settings.free_bytes_wanted:
+                break
+            self._expire(record, "the disk was running full")
+
+    def _expire(self, record: Record, reason: str) -> None:
+        expire(self.store, record, reason)
+        metrics.EXPIRED.labels(record.outcome.state).inc()
+        structlog.get_logger().info("expired", study=record.folder[:12], reason=reason)
+
+    def _measure(self) -> None:
+        metrics.FREE_BYTES.set(self.store.free_bytes())
+        states = [record.outcome.state for record in self._records.values()]
+        for state in (*ENDS, "receiving", "queued", "reading", "delivering"):
+            metrics.STUDIES.labels(state).set(states.count(state))
+        metrics.PARKED.set(states.count("parked"))
+        for queue in (self.events, *self._queues()):
+            depth = queue.depth()
+            metrics.QUEUE_WAITING.labels(queue.name).set(depth.waiting)
+            metrics.QUEUE_LEASED.labels(queue.name).set(depth.leased)
+            metrics.QUEUE_LATER.labels(queue.name).set(depth.later)
+            metrics.QUEUE_OLDEST_SECONDS.labels(queue.name).set(depth.oldest_seconds)

@@ -1,0 +1,31 @@
+"""A study's record -> the queued work that it says is missing.
+
+Publishing is idempotent, so this may run at any time: at start, after Redis came back empty, after a replay.
+"""
+
+from scintiflow.keeper.deadlines import Deadlines
+from scintiflow.records import Record
+from scintiflow.stream import Stream
+
+
+def resume(record: Record, *, deadlines: Deadlines, ready: Stream, results: dict[str, Stream], quiet: float) -> None:
+    """Put a study that has not come to its end back where its record says it is.
+
+    `results` holds the queue of each configured destination; what waits for a destination that is no longer
+    configured stays on disk until it is.
+    """
+    if record.outcome.state == "receiving":
+        deadlines.decide_at(record.folder, max(record.objects.values(), default=0) + quiet, unless_set=True)
+    if record.outcome.state in ("queued", "reading"):
+        revision = record.readies[-1]
+        ready.publish(work_key(record.folder, revision.revision), revision.SerializeToString())
+    for delivery in record.deliveries:
+        queue = results.get(delivery.destination)
+        wanted = record.undelivered(delivery) and record.parked_at(delivery.destination) is None
+        if queue is not None and wanted:
+            queue.publish(work_key(record.folder, delivery.revision), delivery.SerializeToString())
+
+
+def work_key(folder: str, revision: int) -> str:
+    """Return the key under which one revision of one study is queued."""
+    return f"{folder}:r{revision}"

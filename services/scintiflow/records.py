@@ -1,0 +1,267 @@
+"""A study's record: the files of its folder folded into one state.
+
+::
+
+    receiving -> queued -> reading -> delivering -> delivered
+                                                  | read | incomplete | declined | parked
+
+Whoever does something to a study appends a line to its `events.jsonl`; nobody keeps a state anywhere else, so a
+study is where its files say it is, after any crash. Lines may repeat, because work may be done twice: the fold
+takes the first of equals.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.message import Message
+
+from scintiflow.contracts.v1.finding_pb2 import Finding, ResultReady
+from scintiflow.contracts.v1.study_pb2 import StudyReady
+from scintiflow.store import Store
+
+Event = Literal[
+    "selected",  # keeper: these views are to be read; carries StudyReady as `ready`
+    "unchanged",  # keeper: new objects, same views
+    "declined",  # keeper or router: nothing here is for us, with the reason
+    "reading",  # router: began
+    "incomplete",  # router: no enabled model has the views it requires
+    "read",  # router: findings recorded, nothing to send
+    "reported",  # router: results written; carries `deliveries`
+    "parked",  # anyone: needs a person; carries `stage` and, for sending, `destination`
+    "replayed",  # a person: try again what was parked
+    "expired",  # keeper: objects and results removed by retention
+]
+Stage = Literal["gather", "read", "send"]
+State = Literal["receiving", "queued", "reading", "delivering", "delivered", "read", "incomplete", "declined", "parked"]
+ENDS: frozenset[State] = frozenset({"delivered", "read", "incomplete", "declined", "parked"})
+
+_DECISIONS: frozenset[Event] = frozenset({"selected", "unchanged", "declined", "parked"})
+_EVENTS = frozenset(get_args(Event))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where a study stands, and why."""
+
+    state: State
+    reason: str = ""
+    at: float | None = None
+    """When it came to this end (Unix seconds); None while it is on its way."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that the folder of one study says."""
+
+    folder: str
+    objects: Mapping[str, float]
+    """Digest of each stored object -> when it became durable (Unix seconds)."""
+    events: tuple[Mapping[str, Any], ...]
+    delivered: Mapping[str, Mapping[str, float]]
+    """Destination -> name of each acknowledged result -> when."""
+
+    @cached_property
+    def undecided(self) -> frozenset[str]:
+        """Digests of the objects that no decision of the keeper has looked at since the last replay."""
+        considered: set[str] = set()
+        for event in self.events:
+            if event["event"] == "replayed" and event["stage"] == "gather":
+                considered.clear()
+            considered.update(event.get("objects", ()))
+        return frozenset(self.objects) - considered
+
+    @cached_property
+    def readies(self) -> tuple[StudyReady, ...]:
+        """Every revision that was selected, in order."""
+        first: dict[int, StudyReady] = {}
+        for event in self.events:
+            if event["event"] == "selected":
+                ready = ParseDict(event["ready"], StudyReady())
+                first.setdefault(ready.revision, ready)
+        return tuple(first[revision] for revision in sorted(first))
+
+    @cached_property
+    def deliveries(self) -> tuple[ResultReady, ...]:
+        """What each destination gets, over all revisions."""
+        first: dict[tuple[int, str], ResultReady] = {}
+        for event in self.events:
+            if event["event"] == "reported":
+                for delivery in event["deliveries"]:
+                    message = ParseDict(delivery, ResultReady())
+                    first.setdefault((message.revision, message.destination), message)
+        return tuple(first.values())
+
+    @property
+    def made(self) -> frozenset[str]:
+        """SOP Instance UIDs of the results we made for this study."""
+        return frozenset(result.sop_instance_uid for delivery in self.deliveries for result in delivery.results)
+
+    def undelivered(self, delivery: ResultReady) -> list[str]:
+        """Return the names of the results that `delivery.destination` has not acknowledged."""
+        acknowledged = self.delivered.get(delivery.destination, {})
+        return [result.name for result in delivery.results if result.name not in acknowledged]
+
+    def parked_at(self, destination: str) -> str | None:
+        """Return why delivery to `destination` is parked, or None."""
+        latest = self._latest(
+            lambda event: (
+                event["event"] in ("parked", "replayed")
+                and event.get("stage") == "send"
+                and event.get("destination") == destination
+            )
+        )
+        return latest["reason"] if latest and latest["event"] == "parked" else None
+
+    def destination_state(self, destination: str) -> State:
+        """Return `delivering`, `delivered` or `parked` for one destination."""
+        pending = [d for d in self.deliveries if d.destination == destination and self.undelivered(d)]
+        if not pending:
+            return "delivered"
+        return "delivering" if self.parked_at(destination) is None else "parked"
+
+    @cached_property
+    def outcome(self) -> Outcome:
+        """Fold the record into one state."""
+        if self.undecided:
+            return Outcome("receiving")
+        decision = self._latest(lambda event: event["event"] in _DECISIONS - {"unchanged"} and "objects" in event)
+        if decision is None:
+            return Outcome("receiving")
+        if decision["event"] == "declined":
+            return Outcome("declined", decision["reason"], decision["at"])
+        if decision["event"] == "parked":
+            return Outcome("parked", decision["reason"], decision["at"])
+        return self._outcome_of_reading(decision)
+
+    def _outcome_of_reading(self, decision: Mapping[str, Any]) -> Outcome:
+        revision = int(decision["ready"]["revision"])
+        events = [
+            event
+            for event in self.events
+            if event.get("revision") == revision and event.get("stage") != "send" and "objects" not in event
+        ]
+        for event in reversed(events):
+            match event["event"]:
+                case "reported":
+                    return self._outcome_of_sending()
+                case "read" | "incomplete" | "declined" | "parked" as end:
+                    return Outcome(end, event["reason"], event["at"])
+                case "reading":
+                    return Outcome("reading")
+                case "replayed":
+                    return Outcome("queued")
+        return Outcome("queued")
+
+    def _outcome_of_sending(self) -> Outcome:
+        destinations = sorted({delivery.destination for delivery in self.deliveries})
+        states = {destination: self.destination_state(destination) for destination in destinations}
+        if "delivering" in states.values():
+            return Outcome("delivering")
+        if "parked" in states.values():
+            parked = [name for name, state in states.items() if state == "parked"]
+            reasons = [f"{name}: {self.parked_at(name)}" for name in parked]
+            return Outcome("parked", "; ".join(reasons), self.events[-1]["at"])
+        acknowledged = [at for results in self.delivered.values() for at in results.values()]
+        return Outcome("delivered", f"sent to {', '.join(destinations)}", max(acknowledged))
+
+    def _latest(self, matches: Any) -> Mapping[str, Any] | None:
+        return next((event for event in reversed(self.events) if matches(event)), None)
+
+
+def read_record(store: Store, folder: str) -> Record:
+    """Read the record of one study; lines torn by a crash are passed over."""
+    study = store.study(folder)
+    return Record(
+        folder=folder,
+        objects={path.stem: path.stat().st_mtime for path in _files(study / "objects", ".dcm")},
+        events=tuple(_events(study / "events.jsonl")),
+        delivered={
+            destination.name: {marker.stem: _acknowledged_at(marker) for marker in _files(destination, ".json")}
+            for destination in _folders(study / "delivered")
+        },
+    )
+
+
+def read_findings(store: Store, folder: str, revision: int) -> tuple[Finding, ...]:
+    """Read what each model found on one revision of a study, ordered by model name."""
+    paths = sorted(_files(store.study(folder) / "findings", ".json"))
+    wanted = [path for path in paths if path.name.startswith(f"r{revision}-")]
+    return tuple(ParseDict(json.loads(path.read_bytes()), Finding()) for path in wanted)
+
+
+def finding_path(store: Store, finding: Finding) -> Path:
+    """Return where a finding is written once."""
+    return store.study(finding.study) / "findings" / f"r{finding.revision}-{finding.model}.json"
+
+
+def result_path(store: Store, folder: str, name: str) -> Path:
+    """Return where an encoded result is written once."""
+    return store.study(folder) / "results" / f"{name}.dcm"
+
+
+def marker_path(store: Store, folder: str, destination: str, name: str) -> Path:
+    """Return where it is written that `destination` acknowledged the result called `name`."""
+    return store.study(folder) / "delivered" / destination / f"{name}.json"
+
+
+def note(store: Store, folder: str, event: Event, **facts: Any) -> None:
+    """Append one event to a study's record; protobuf messages among `facts` become JSON objects."""
+    line = {"at": time.time(), "event": event} | {name: _plain(value) for name, value in facts.items()}
+    store.append_line(store.study(folder) / "events.jsonl", json.dumps(line).encode())
+
+
+def as_json(message: Message) -> bytes:
+    """Return a contract message as the JSON that lies on disk."""
+    return json.dumps(_plain(message), indent=1).encode()
+
+
+@contextmanager
+def exclusive(store: Store, folder: str) -> Iterator[None]:
+    """Let one process at a time decide about a study, also when two keepers believe to be the active one."""
+    handle = os.open(store.study(folder), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Message):
+        return MessageToDict(value, preserving_proto_field_name=True)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _events(path: Path) -> Iterator[Mapping[str, Any]]:
+    if not path.exists():
+        return
+    for line in path.read_bytes().splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict) and event.get("event") in _EVENTS:
+            yield event
+
+
+def _files(folder: Path, suffix: str) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix == suffix] if folder.is_dir() else []
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+
+
+def _acknowledged_at(marker: Path) -> float:
+    return float(json.loads(marker.read_bytes())["at"])

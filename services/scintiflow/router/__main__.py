@@ -1,0 +1,38 @@
+"""`python -m scintiflow.router`: read ready studies."""
+
+import socket
+import uuid
+
+import httpx
+
+from scintiflow.config import Deployment, read_configuration
+from scintiflow.lifetime import die_with_parent, until_stopped
+from scintiflow.router.read import Router
+from scintiflow.router.settings import RouterSettings
+from scintiflow.store import Store
+from scintiflow.stream import Stream, Work, backoff, connect, consume
+from scintiflow.telemetry import configure_logging, serve_probes
+
+
+def main() -> None:
+    """Load settings, open resources, consume."""
+    die_with_parent()
+    stopped = until_stopped()
+    configure_logging("router")
+    deployment, settings = Deployment(), RouterSettings()
+    configuration = read_configuration(deployment.config)
+    redis = connect(deployment.redis())
+    url = settings.classifier_url or f"http://127.0.0.1:{deployment.port('classifier')}"
+    router = Router(
+        store=Store(deployment.data),
+        classifier=httpx.Client(base_url=url, timeout=httpx.Timeout(settings.classifier_timeout_seconds, connect=2)),
+        configuration=configuration,
+        results={name: Stream(redis, f"results:{name}") for name in configuration.destination},
+    )
+    work = Work(Stream(redis, "ready"), router.read, router.park, lambda retries: backoff(retries, first=1, cap=30))
+    serve_probes(deployment.port("router"), work.stream.trouble)
+    consume(work, f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}", settings.studies_at_once, stopped)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""A ready study -> findings -> DICOM results on disk -> work for the sender."""
+
+import io
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import structlog
+from google.protobuf.json_format import ParseDict
+from pydicom import Dataset, dcmread
+
+from scintiflow.config import Configuration
+from scintiflow.contracts.v1.finding_pb2 import Finding, Result, ResultReady
+from scintiflow.contracts.v1.study_pb2 import StudyReady
+from scintiflow.decode import Decoded, decode
+from scintiflow.errors import Declined
+from scintiflow.records import Record, as_json, finding_path, note, read_record, result_path
+from scintiflow.results import ENCODERS, Reading
+from scintiflow.router import metrics
+from scintiflow.router.classify import find, served_models
+from scintiflow.store import Store
+from scintiflow.stream import Delivery, Stream
+
+
+@dataclass(frozen=True)
+class Router:
+    """What reading needs: the disk, the classifier, the rules and the senders' queues."""
+
+    store: Store
+    classifier: httpx.Client
+    configuration: Configuration
+    results: Mapping[str, Stream]
+
+    def read(self, delivery: Delivery) -> None:
+        """Bring one revision of a study to `reported` or to an end; safe to repeat at any point.
+
+        Raises:
+            Unavailable: the classifier or the disk is not ready.
+            Refused: its pixels cannot be decoded.
+        """
+        ready = StudyReady.FromString(delivery.body)
+        record = read_record(self.store, ready.study)
+        if record.outcome.state in ("queued", "reading"):
+            metrics.STAGE_SECONDS.labels("wait").observe(time.time() - ready.ready_at)
+            note(self.store, ready.study, "reading", revision=ready.revision)
+            self._report(ready, record)
+            record = read_record(self.store, ready.study)
+        self._hand_over(record, ready.revision)
+
+    def park(self, delivery: Delivery, reason: str) -> None:
+        """Write down why a study cannot be read."""
+        ready = StudyReady.FromString(delivery.body)
+        note(self.store, ready.study, "parked", stage="read", revision=ready.revision, reason=reason)
+        metrics.STUDIES.labels("parked").inc()
+        structlog.get_logger().error("parked", study=ready.study[:12], reason=reason)
+
+    def _report(self, ready: StudyReady, record: Record) -> None:
+        """Read the study and note how that ended."""
+        try:
+            with _stage("decode"):
+                decoded = decode(ready.views, self._objects(ready.study))
+        except Declined as declined:
+            return self._end(ready, "declined", str(declined))
+        with _stage("classify"):
+            findings = self._findings(ready, decoded)
+        if all(finding.status == Finding.STATUS_NOT_ASSESSED for finding in findings):
+            return self._end(ready, "incomplete", _why_not_assessed(findings))
+        with _stage("encode"):
+            deliveries = self._deliveries(ready, record, findings, decoded)
+        if not deliveries:
+            return self._end(ready, "read", _why_not_sent(findings))
+        note(self.store, ready.study, "reported", revision=ready.revision, deliveries=deliveries)
+        metrics.STUDIES.labels("reported").inc()
+        return None
+
+    def _end(self, ready: StudyReady, event: str, reason: str) -> None:
+        note(self.store, ready.study, event, revision=ready.revision, reason=reason)  # type: ignore[arg-type]
+        metrics.STUDIES.labels(event).inc()
+        structlog.get_logger().info(event, study=ready.study[:12], reason=reason)
+
+    def _findings(self, ready: StudyReady, decoded: Decoded) -> list[Finding]:
+        """Ask every enabled model; the first finding written is the one that counts."""
+        modes = self.configuration.mode
+        found = [
+            find(self.classifier, model, ready, decoded, shadow=modes(model.name) == "shadow")
+            for model in served_models(self.classifier)
+            if modes(model.name) != "off"
+        ]
+        return [self._write_finding(finding) for finding in found]
+
+    def _write_finding(self, finding: Finding) -> Finding:
+        path = finding_path(self.store, finding)
+        if self.store.put_once(path, as_json(finding)):
+            metrics.FINDINGS.labels(finding.model, Finding.Status.Name(finding.status).lower()).inc()
+            return finding
+        return ParseDict(json.loads(path.read_bytes()), Finding())
+
+    def _deliveries(
+        self, ready: StudyReady, record: Record, findings: list[Finding], decoded: Decoded
+    ) -> list[ResultReady]:
+        """Encode what any destination takes, and sort it by destination."""
+        wanted: dict[str, list[Result]] = {}
+        sources = tuple(self._source(ready.study, digest) for digest in sorted({view.digest for view in ready.views}))
+        for finding in (finding for finding in findings if finding.status == Finding.STATUS_ASSESSED):
+            reading = Reading(
+                finding=finding,
+                others=tuple(other for other in findings if other.status == Finding.STATUS_NOT_ASSESSED),
+                frames=decoded.frames,
+                pixel_mm=decoded.pixel_mm,
+                sources=sources,
+                predecessor=self._predecessor(record, finding),
+                encoded_at=datetime.now(UTC).astimezone(),
+            )
+            for kind in ENCODERS:
+                names = self.configuration.destinations_for(finding.model, kind, synthetic=ready.synthetic)
+                result = self._write_result(reading, kind) if names else None
+                for name in names:
+                    wanted.setdefault(name, []).append(result)  # type: ignore[arg-type]
+        return [
+            ResultReady(
+                study=ready.study,
+                revision=ready.revision,
+                destination=destination,
+                results=results,
+                last_stored_at=ready.last_stored_at,
+                ready_at=time.time(),
+            )
+            for destination, results in wanted.items()
+        ]
+
+    def _write_result(self, reading: Reading, kind: str) -> Result:
+        """Encode one result unless it lies there already; its bytes are sent as they are ever after."""
+        finding = reading.finding
+        name = f"r{finding.revision}-{finding.model}-{kind}"
+        path = result_path(self.store, finding.study, name)
+        if not path.exists():
+            file = io.BytesIO()
+            ENCODERS[kind](reading).save_as(file, enforce_file_format=True)
+            self.store.put_once(path, file.getvalue())
+        header = dcmread(path, stop_before_pixels=True)
+        return Result(
+            name=name,
+            kind=kind,
+            model=finding.model,
+            sop_class_uid=header.SOPClassUID,
+            sop_instance_uid=header.SOPInstanceUID,
+        )
+
+    def _hand_over(self, record: Record, revision: int) -> None:
+        """Queue what the senders have not delivered yet."""
+        for delivery in record.deliveries:
+            queue = self.results.get(delivery.destination)
+            if queue is not None and delivery.revision == revision and record.undelivered(delivery):
+                queue.publish(f"{record.folder}:r{revision}", delivery.SerializeToString())
+
+    def _predecessor(self, record: Record, finding: Finding) -> Dataset | None:
+        """Return the header of the report that this finding's report replaces, if it is still on disk."""
+        earlier = [
+            (delivery.revision, result.name)
+            for delivery in record.deliveries
+            for result in delivery.results
+            if delivery.revision < finding.revision and result.model == finding.model and result.kind == "report"
+        ]
+        path = result_path(self.store, record.folder, max(earlier)[1]) if earlier else None
+        return dcmread(path, stop_before_pixels=True) if path is not None and path.exists() else None
+
+    def _objects(self, folder: str) -> Path:
+        return self.store.study(folder) / "objects"
+
+    def _source(self, folder: str, digest: str) -> Dataset:
+        return dcmread(self._objects(folder) / f"{digest}.dcm", stop_before_pixels=True)
+
+
+def _why_not_assessed(findings: list[Finding]) -> str:
+    if not findings:
+        return "No model is enabled in scintiflow.toml."
+    return "; ".join(f"{finding.model} not assessed: {finding.reason}" for finding in findings)
+
+
+def _why_not_sent(findings: list[Finding]) -> str:
+    assessed = any(finding.status == Finding.STATUS_ASSESSED for finding in findings)
+    return "No destination takes its results." if assessed else "Only shadow models answered; nothing is sent."
+
+
+@contextmanager
+def _stage(stage: str) -> Iterator[None]:
+    with metrics.STAGE_SECONDS.labels(stage).time():
+        yield

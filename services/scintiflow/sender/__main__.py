@@ -1,0 +1,44 @@
+"""`python -m scintiflow.sender`: deliver results, one queue and one thread a destination."""
+
+import logging
+import socket
+import threading
+import uuid
+
+from scintiflow.config import Deployment, Destination, read_configuration
+from scintiflow.lifetime import die_with_parent, until_stopped
+from scintiflow.sender.deliver import Sender
+from scintiflow.sender.settings import SenderSettings
+from scintiflow.store import Store
+from scintiflow.stream import Stream, Work, backoff, connect, consume
+from scintiflow.telemetry import configure_logging, serve_probes
+
+
+def main() -> None:
+    """Load settings, open resources, consume for each destination."""
+    die_with_parent()
+    stopped = until_stopped()
+    configure_logging("sender")
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+    deployment, settings = Deployment(), SenderSettings()
+    redis, store = connect(deployment.redis()), Store(deployment.data)
+
+    def work(destination: Destination) -> Work:
+        sender = Sender(store, destination, settings.ae_title, settings.timeout_seconds, settings.give_up_days)
+        first, cap = settings.retry_first_seconds, settings.retry_cap_seconds
+        queue = Stream(redis, f"results:{destination.name}")
+        return Work(queue, sender.deliver, sender.park, lambda retries: backoff(retries, first, cap))
+
+    worker = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+    works = [work(destination) for destination in read_configuration(deployment.config).destinations]
+    threads = [threading.Thread(target=consume, args=(each, worker, 1, stopped)) for each in works]
+    serve_probes(deployment.port("sender"), Stream(redis, "ready").trouble)
+    for thread in threads:
+        thread.start()
+    stopped.wait()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()

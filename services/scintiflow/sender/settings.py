@@ -1,0 +1,16 @@
+"""What an operator may tune in the sender (environment prefix `SCINTIFLOW_SENDER_`)."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SenderSettings(BaseSettings):
+    """How a destination is called, and how patient we are with it."""
+
+    model_config = SettingsConfigDict(env_prefix="SCINTIFLOW_SENDER_", frozen=True)
+
+    ae_title: str = "SCINTIFLOW"
+    timeout_seconds: float = Field(default=30, gt=0)
+    retry_first_seconds: float = Field(default=30, gt=0)
+    retry_cap_seconds: float = Field(default=600, gt=0)
+    give_up_days: float = Field(default=7, gt=0)
