@@ -1,0 +1,208 @@
+"""Runs a classifier's graph on this machine, and proves first that it computes what the model's maker saw.
+
+The graph (all float32): inputs `canvas` [N, 2, 512, 256] (anterior, posterior; mean counts per canvas
+pixel; an absent view is zeros) and `present` [N, 2]; outputs `probability` [N, C], `logit` [N, C] and `map`
+[N, C, h, w], which lies over the views side by side (left half anterior), values >= 0, not normalised.
+"""
+
+import zipfile
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scintiflow.dicom.canvas import HEIGHT, WIDTH
+from scintiflow.errors import Refused
+from scintiflow.inference.manifest import EngineName, Manifest, Precision
+
+Floats = NDArray[np.float32]
+
+INPUTS: dict[str, tuple[int, ...]] = {"canvas": (2, HEIGHT, WIDTH), "present": (2,)}
+"""Input names and the shape of one row."""
+
+OUTPUTS = ("probability", "logit", "map")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the graph said about N rows: `probability` and `logit` [N, C], `map` [N, C, h, w]."""
+
+    probability: Floats
+    logit: Floats
+    map: Floats
+
+    def rows(self, first: int, last: int) -> "Answer":
+        """Return rows `first` to `last`, the last one excluded."""
+        return Answer(self.probability[first:last], self.logit[first:last], self.map[first:last])
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What really runs: engine with its version, precision as the engine reports it, device."""
+
+    engine: str
+    precision: str
+    device: str
+
+
+_Row = Callable[[Floats, Floats], Answer]
+"""Runs one row, [1, ...]."""
+
+
+class Engine:
+    """A loaded graph. Rows run one by one, so an answer cannot depend on its neighbours; not thread-safe.
+
+    On a CPU that costs nothing: one row already keeps every core busy.
+    """
+
+    def __init__(self, row: _Row, facts: EngineFacts) -> None:
+        self._row = row
+        self._facts = facts
+
+    def run(self, canvas: Floats, present: Floats) -> Answer:
+        """Answer N rows, N >= 1.
+
+        Raises:
+            Refused: an output has the wrong shape, or holds something that is not a number or out of range.
+        """
+        answers = [self._row(canvas[row : row + 1], present[row : row + 1]) for row in range(len(canvas))]
+        for answer in answers:
+            _check(answer)
+        return Answer(*(np.concatenate([getattr(answer, name) for answer in answers]) for name in OUTPUTS))
+
+    def describe(self) -> EngineFacts:
+        """Say what really runs."""
+        return self._facts
+
+
+def open_engine(manifest: Manifest, name: EngineName | None = None, precision: Precision | None = None) -> Engine:
+    """Load the graph on this machine's CPU; `name` and `precision` default to what the manifest says.
+
+    Raises:
+        Refused: the graph is not what the manifest says or breaks the contract, or the machine cannot do what
+            was asked for; nothing else is used instead.
+    """
+    return _OPENERS[name or manifest.engine.name](manifest.graph(), precision or manifest.engine.precision)
+
+
+def check_golden(engine: Engine, manifest: Manifest) -> None:
+    """Run the model's golden scans and compare probabilities and maps with what its maker computed.
+
+    Both, because an engine was seen to return a wrong map beside a right probability.
+
+    Raises:
+        Refused: the golden file is unusable, or a value is further away than the manifest tolerates.
+    """
+    golden = _read_golden(manifest.folder / manifest.golden)
+    found = engine.run(golden["canvas"], golden["present"])
+    facts = engine.describe()
+    for name, allowed, scale in (
+        ("probability", manifest.tolerance.probability, 1.0),
+        ("map", manifest.tolerance.map, _peaks(golden["map"])),
+    ):
+        values: Floats = getattr(found, name)
+        if values.shape != golden[name].shape:
+            raise Refused(f"{manifest.golden} holds a {name} of another shape than the graph gives; build it again.")
+        off = float(np.max(np.abs(values - golden[name]) / scale))
+        if not off <= allowed:
+            raise Refused(
+                f"{facts.engine} in {facts.precision} does not reproduce the golden outputs: {name} is off by"
+                f" {off:.3g}, {allowed:g} is allowed. Choose another engine or precision."
+            )
+
+
+def _read_golden(path: Path) -> dict[str, Floats]:
+    """Read golden scans and outputs; arrays are named as the graph names them."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            golden = {name: arrays[name].astype(np.float32, copy=False) for name in (*INPUTS, "probability", "map")}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise Refused(f"{path.name} cannot be read; build the model again.") from error
+    count = len(golden["canvas"])
+    if count == 0 or any(golden[name].shape != (count, *shape) for name, shape in INPUTS.items()):
+        raise Refused(f"{path.name} does not hold scans of the shape that the graph takes; build the model again.")
+    return golden
+
+
+def _peaks(maps: Floats) -> Floats:
+    """Return the maximum of each map, [N, C, 1, 1]; a map of nothing is measured against the highest one."""
+    peaks: Floats = maps.max(axis=(2, 3), keepdims=True)
+    peaks[peaks <= 0] = max(float(peaks.max()), float(np.finfo(np.float32).tiny))
+    return peaks
+
+
+def _check(answer: Answer) -> None:
+    findings = answer.probability.shape
+    if len(findings) != 2 or findings[0] != 1 or findings[1] < 1 or answer.logit.shape != findings:
+        raise Refused("The model answered with a probability or logit of the wrong shape; no finding is given.")
+    if answer.map.ndim != 4 or answer.map.shape[:2] != findings or answer.map.shape[3] % 2:
+        raise Refused("The model answered with a map of the wrong shape; no finding is given.")
+    if not all(np.isfinite(getattr(answer, name)).all() for name in OUTPUTS):
+        raise Refused("The model answered with something that is not a number; no finding is given.")
+    if answer.probability.min() < 0 or answer.probability.max() > 1 or answer.map.min() < 0:
+        raise Refused("The model answered with a probability outside 0 to 1 or a negative map; no finding is given.")
+
+
+def _keep_contract(inputs: Collection[str], outputs: Collection[str]) -> None:
+    """Check the names. `present` may be missing: a graph that does not use it loses it on the way here."""
+    if not {"canvas"} <= set(inputs) <= set(INPUTS) or not set(OUTPUTS) <= set(outputs):
+        raise Refused(
+            f"The graph takes {sorted(inputs)} and gives {sorted(outputs)};"
+            f" a classifier takes {sorted(INPUTS)} and gives {sorted(OUTPUTS)}."
+        )
+
+
+def _open_openvino(graph: bytes, precision: Precision) -> Engine:
+    import openvino
+
+    core = openvino.Core()
+    able = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    wanted = precision if precision != "auto" else "bf16" if able else "f32"
+    model = core.read_model(graph, b"")
+    inputs = [port.any_name for port in model.inputs]
+    _keep_contract(inputs, [port.any_name for port in model.outputs])
+    model.reshape({name: [1, *INPUTS[name]] for name in inputs})
+    # The precision is always said: with no hint OpenVINO takes bf16 on its own.
+    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": wanted, "PERFORMANCE_HINT": "LATENCY"})
+    used = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+    if used != wanted:
+        raise Refused(f"This CPU runs {used}, not the {wanted} that was asked for; set the precision to auto.")
+    request = compiled.create_infer_request()
+
+    def row(canvas: Floats, present: Floats) -> Answer:
+        given = {"canvas": canvas, "present": present}
+        found = request.infer({name: given[name] for name in inputs})
+        return Answer(*(found[name].copy() for name in OUTPUTS))
+
+    version = openvino.__version__.partition("-")[0]
+    return Engine(row, EngineFacts(f"openvino {version}", used, "CPU"))
+
+
+def _open_onnxruntime(graph: bytes, precision: Precision) -> Engine:
+    import onnxruntime
+
+    if precision == "bf16":
+        raise Refused("ONNX Runtime runs this graph in f32 only; set the precision to auto or f32.")
+    providers = ["CPUExecutionProvider"]
+    options = onnxruntime.SessionOptions()
+    # Its threads would spin between requests and take the cores from the other processes of this machine.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)
+    if session.get_providers() != providers:
+        raise Refused(f"ONNX Runtime took {session.get_providers()} instead of {providers}; reinstall onnxruntime.")
+    inputs = [port.name for port in session.get_inputs()]
+    _keep_contract(inputs, [port.name for port in session.get_outputs()])
+
+    def row(canvas: Floats, present: Floats) -> Answer:
+        given = {"canvas": canvas, "present": present}
+        return Answer(*session.run(list(OUTPUTS), {name: given[name] for name in inputs}))
+
+    return Engine(row, EngineFacts(f"onnxruntime {onnxruntime.__version__}", "f32", "CPU"))
+
+
+_OPENERS: dict[EngineName, Callable[[bytes, Precision], Engine]] = {
+    "openvino": _open_openvino,
+    "onnxruntime": _open_onnxruntime,
+}

@@ -1,0 +1,130 @@
+"""What a served model says about itself: `models/<name>/manifest.toml`, and the graph that it vouches for."""
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from scintiflow.errors import Refused
+
+EngineName = Literal["openvino", "onnxruntime"]
+Precision = Literal["auto", "bf16", "f32"]
+
+# onnx.proto, TensorProto.external_data: weights kept in another file name it under this key.
+_EXTERNAL_DATA = b"\n\x08location"
+
+
+class Fact(BaseModel):
+    """A table of the manifest: every key is known, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Concept(Fact):
+    """A coded concept: DICOM PS3.3 section 8."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+class Tolerance(Fact):
+    """How far an engine may be from the golden outputs.
+
+    `probability` is absolute; `map` is a fraction of the golden map's maximum.
+    """
+
+    probability: float = Field(gt=0, lt=1)
+    map: float = Field(gt=0, lt=1)
+
+
+class EngineChoice(Fact):
+    """What runs the model unless the operator says otherwise; `auto` is bf16 where the CPU has it, else f32."""
+
+    name: EngineName = "openvino"
+    precision: Precision = "auto"
+
+
+class Manifest(Fact):
+    """One classifier, as its folder describes it."""
+
+    folder: Path
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
+    version: str = Field(min_length=1)
+    kind: Literal["classifier"]
+    file: str = Field(pattern=r"^[\w-][\w.-]*$")
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    golden: str = Field(pattern=r"^[\w-][\w.-]*$")
+    label: str
+    requires: tuple[Literal["anterior", "posterior"], ...]
+    threshold: float = Field(gt=0, lt=1)
+    evidence: str
+    question: Concept
+    site: Concept | None = None
+    tolerance: Tolerance
+    engine: EngineChoice = EngineChoice()
+
+    def graph(self) -> bytes:
+        """Return the ONNX graph, exactly the bytes that the digest names.
+
+        Raises:
+            Refused: the file is missing, differs from its digest, or keeps weights in other files, which
+                the digest would not cover.
+        """
+        try:
+            graph = (self.folder / self.file).read_bytes()
+        except OSError as error:
+            raise Refused(f"{self.name}: {self.file} cannot be read; build or fetch the model again.") from error
+        if hashlib.sha256(graph).hexdigest() != self.digest:
+            raise Refused(f"{self.name}: {self.file} differs from the digest in its manifest; build the model again.")
+        if _EXTERNAL_DATA in graph:
+            raise Refused(f"{self.name}: {self.file} keeps weights in other files; export it as one file.")
+        return graph
+
+
+def load(folder: Path) -> Manifest:
+    """Read the manifest in `folder` and check the graph against it.
+
+    Raises:
+        Refused: the manifest breaks a rule (each fault is named with its place), or `Manifest.graph` refuses.
+    """
+    tables = _tables(folder)
+    try:
+        manifest = Manifest.model_validate({"folder": folder, **tables.pop("model"), **tables})
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise Refused(f"{folder.name}/manifest.toml: {faults}") from error
+    manifest.graph()
+    return manifest
+
+
+def folders(models: Path) -> tuple[Path, ...]:
+    """Return the folders of all classifiers under `models` in order of name, sound or not.
+
+    A manifest that cannot be read counts: what it is cannot be told, and silence would hide it.
+    """
+    return tuple(path.parent for path in sorted(models.glob("*/manifest.toml")) if _may_classify(path.parent))
+
+
+def discover(models: Path) -> tuple[Manifest, ...]:
+    """Load every classifier under `models`; raises Refused at the first that `load` refuses."""
+    return tuple(load(folder) for folder in folders(models))
+
+
+def _tables(folder: Path) -> dict[str, dict[str, object]]:
+    try:
+        tables = tomllib.loads((folder / "manifest.toml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Refused(f"{folder.name}/manifest.toml cannot be read: {error}") from error
+    if not isinstance(tables.get("model"), dict):
+        raise Refused(f"{folder.name}/manifest.toml has no [model] table.")
+    return tables
+
+
+def _may_classify(folder: Path) -> bool:
+    try:
+        return _tables(folder)["model"].get("kind") == "classifier"
+    except Refused:
+        return True

@@ -1,0 +1,229 @@
+"""The micro-batcher's promises, under random traffic and under trouble."""
+
+import asyncio
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scintiflow.errors import Refused, Unavailable
+from scintiflow.inference.batcher import Batcher, BatchRan
+from scintiflow.inference.engine import Answer, Floats
+
+
+class Recorder:
+    """An engine that answers each row with its own number, and remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[float]] = []
+        self.busy = threading.Lock()
+        self.overlapped = False
+
+    def run(self, canvas: Floats, present: Floats) -> Answer:
+        self.overlapped |= not self.busy.acquire(blocking=False)
+        self.batches.append(canvas.ravel().tolist())
+        numbers = canvas.reshape(-1, 1)
+        self.busy.release()
+        return Answer(numbers, present, numbers)
+
+    @property
+    def order(self) -> list[float]:
+        return [number for batch in self.batches for number in batch]
+
+
+class Gate(Recorder):
+    """A recorder that holds every batch until it is opened, and refuses rows numbered below zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered = threading.Event()
+        self.opened = threading.Event()
+
+    def run(self, canvas: Floats, present: Floats) -> Answer:
+        self.entered.set()
+        assert self.opened.wait(10)
+        if canvas.min() < 0:
+            self.batches.append(canvas.ravel().tolist())
+            raise Refused("not a number")
+        return super().run(canvas, present)
+
+
+def rows(*numbers: float) -> tuple[Floats, Floats]:
+    """Make one request whose rows are these numbers."""
+    return np.array(numbers, np.float32).reshape(-1, 1), np.ones((len(numbers), 1), np.float32)
+
+
+async def entered(gate: Gate) -> None:
+    """Wait until the engine holds a batch."""
+    assert await asyncio.to_thread(gate.entered.wait, 10)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 5), min_size=1, max_size=25),
+    maximum_rows=st.integers(1, 6),
+    maximum_delay=st.sampled_from([0.0, 0.001]),
+    given_up=st.sets(st.integers(0, 24), max_size=5),
+)
+def test_every_request_gets_its_own_answer_once_and_in_order(
+    sizes: list[int], maximum_rows: int, maximum_delay: float, given_up: set[int]
+) -> None:
+    """Whatever the sizes and whoever gives up, each remaining request gets its own rows, in order of arrival."""
+    starts = np.cumsum([0, *sizes]).tolist()
+    recorder = Recorder()
+    ran: list[BatchRan] = []
+
+    async def scenario() -> list[Answer | BaseException]:
+        batcher = Batcher(
+            recorder.run,
+            maximum_rows=maximum_rows,
+            maximum_delay=maximum_delay,
+            maximum_waiting=1000,
+            on_batch=ran.append,
+        )
+        async with batcher:
+            tasks = [
+                asyncio.create_task(batcher.submit(*rows(*range(start, start + size)), within=10))
+                for start, size in zip(starts, sizes, strict=False)
+            ]
+            await asyncio.sleep(0)
+            for number in given_up & set(range(len(tasks))):
+                tasks[number].cancel()
+            return await asyncio.gather(*tasks, return_exceptions=True)
+
+    answers = asyncio.run(scenario())
+    for number, (start, size, answer) in enumerate(zip(starts, sizes, answers, strict=False)):
+        if number in given_up:
+            assert isinstance(answer, asyncio.CancelledError)
+        else:
+            assert isinstance(answer, Answer)
+            assert answer.probability.ravel().tolist() == list(range(start, start + size))
+    assert recorder.order == sorted(set(recorder.order))
+    assert all(len(batch) <= max(maximum_rows, *sizes) for batch in recorder.batches)
+    assert all(len(batch) <= maximum_rows or int(batch[0]) in starts for batch in recorder.batches)
+    assert not recorder.overlapped
+    assert [one.rows for one in ran] == [len(batch) for batch in recorder.batches]
+
+
+def test_an_idle_engine_adds_no_delay() -> None:
+    """With the default delay of zero a lone request starts at once."""
+    ran: list[BatchRan] = []
+
+    async def scenario() -> None:
+        async with Batcher(Recorder().run, maximum_rows=8, on_batch=ran.append) as batcher:
+            for number in range(20):
+                await batcher.submit(*rows(number), within=5)
+
+    asyncio.run(scenario())
+    assert sorted(one.waited[0] for one in ran)[10] < 0.01
+    assert {one.rows for one in ran} == {1}
+
+
+def test_what_arrives_together_shares_a_batch() -> None:
+    """Requests that wait behind a busy engine leave together, as many as fit."""
+    gate = Gate()
+
+    async def scenario() -> None:
+        async with Batcher(gate.run, maximum_rows=3) as batcher:
+            first = asyncio.create_task(batcher.submit(*rows(0), within=10))
+            await entered(gate)
+            others = [asyncio.create_task(batcher.submit(*rows(number), within=10)) for number in (1, 2, 3, 4)]
+            await asyncio.sleep(0)
+            gate.opened.set()
+            await asyncio.gather(first, *others)
+
+    asyncio.run(scenario())
+    assert gate.batches == [[0], [1, 2, 3], [4]]
+
+
+def test_a_delay_waits_for_company_but_not_for_ever() -> None:
+    """With a delay, two requests a moment apart share a batch, and a lone one leaves when its time is up."""
+    recorder = Recorder()
+
+    async def scenario() -> None:
+        async with Batcher(recorder.run, maximum_rows=2, maximum_delay=0.2) as batcher:
+            first = asyncio.create_task(batcher.submit(*rows(1), within=5))
+            await asyncio.sleep(0.01)
+            await batcher.submit(*rows(2), within=5)
+            await first
+            await batcher.submit(*rows(3), within=5)
+
+    asyncio.run(scenario())
+    assert recorder.batches == [[1, 2], [3]]
+
+
+def test_overload_is_said_at_once() -> None:
+    """A request that would make the queue too long is refused immediately; the queue goes on."""
+    gate = Gate()
+
+    async def scenario() -> None:
+        async with Batcher(gate.run, maximum_waiting=3) as batcher:
+            running = asyncio.create_task(batcher.submit(*rows(0), within=10))
+            await entered(gate)
+            waiting = [asyncio.create_task(batcher.submit(*rows(number), within=10)) for number in (1, 2, 3)]
+            await asyncio.sleep(0)
+            started = time.monotonic()
+            with pytest.raises(Unavailable, match="More than 3 scans"):
+                await batcher.submit(*rows(4), within=10)
+            assert time.monotonic() - started < 0.1
+            gate.opened.set()
+            await asyncio.gather(running, *waiting)
+            await batcher.submit(*rows(5), within=10)
+
+    asyncio.run(scenario())
+    assert gate.order == [0, 1, 2, 3, 5]
+
+
+def test_a_request_that_is_out_of_time_never_runs() -> None:
+    """A waiting request whose deadline passes gets that answer, and its rows never reach the engine."""
+    gate = Gate()
+
+    async def scenario() -> None:
+        async with Batcher(gate.run) as batcher:
+            running = asyncio.create_task(batcher.submit(*rows(0), within=10))
+            await entered(gate)
+            with pytest.raises(Unavailable, match="no answer within"):
+                await batcher.submit(*rows(1), within=0.02)
+            gate.opened.set()
+            await running
+            await batcher.submit(*rows(2), within=10)
+
+    asyncio.run(scenario())
+    assert gate.order == [0, 2]
+
+
+def test_a_neighbours_fault_is_not_mine() -> None:
+    """When one request of a batch fails, it alone gets the error; the others get their answers."""
+    gate = Gate()
+
+    async def scenario() -> list[Answer | BaseException]:
+        async with Batcher(gate.run, maximum_rows=3) as batcher:
+            first = asyncio.create_task(batcher.submit(*rows(0), within=10))
+            await entered(gate)
+            others = [asyncio.create_task(batcher.submit(*rows(number), within=10)) for number in (1, -2, 3)]
+            await asyncio.sleep(0)
+            gate.opened.set()
+            return await asyncio.gather(first, *others, return_exceptions=True)
+
+    answers = asyncio.run(scenario())
+    assert [float(answer.probability[0, 0]) for answer in answers if isinstance(answer, Answer)] == [0, 1, 3]
+    assert isinstance(answers[2], Refused)
+
+
+def test_closing_answers_everybody() -> None:
+    """Requests that run or wait when the batcher closes are told to come again; later ones too."""
+    gate = Gate()
+
+    async def scenario() -> list[Answer | BaseException]:
+        async with Batcher(gate.run) as batcher:
+            tasks = [asyncio.create_task(batcher.submit(*rows(number), within=10)) for number in range(3)]
+            await entered(gate)
+        late = asyncio.create_task(batcher.submit(*rows(9), within=10))
+        answers = await asyncio.gather(*tasks, late, return_exceptions=True)
+        gate.opened.set()
+        return answers
+
+    assert all(isinstance(answer, Unavailable) for answer in asyncio.run(scenario()))

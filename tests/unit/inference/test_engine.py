@@ -1,0 +1,116 @@
+"""Engines on real graphs: numbers, precision, and the golden gate."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import openvino
+import pytest
+from onnx import helper
+
+from scintiflow.errors import Refused
+from scintiflow.inference.engine import check_golden, open_engine
+from scintiflow.inference.manifest import EngineName, Precision, load
+from tests.graphs import answer, bright_graph, model_folder, scans, spoil_golden, undefined_graph
+
+ENGINES: list[tuple[EngineName, Precision]] = [("openvino", "auto"), ("openvino", "f32"), ("onnxruntime", "auto")]
+
+
+@pytest.mark.parametrize(("name", "precision"), ENGINES)
+def test_an_engine_computes_the_graph(tmp_path: Path, name: EngineName, precision: Precision) -> None:
+    """Probability, logit and map agree with ONNX Runtime in f32."""
+    manifest = load(model_folder(tmp_path))
+    canvas, present = scans(4, seed=7)
+    found = open_engine(manifest, name, precision).run(canvas, present)
+    expected = answer(manifest.graph(), canvas, present)
+    np.testing.assert_allclose(found.probability, expected["probability"], atol=0.01)
+    np.testing.assert_allclose(found.map, expected["map"], atol=0.02 * expected["map"].max())
+
+
+@pytest.mark.parametrize(("name", "precision"), ENGINES)
+def test_an_answer_does_not_depend_on_its_neighbours(tmp_path: Path, name: EngineName, precision: Precision) -> None:
+    """A scan alone and the same scan in a batch give the same bits."""
+    engine = open_engine(load(model_folder(tmp_path)), name, precision)
+    canvas, present = scans(5, seed=3)
+    together = engine.run(canvas, present)
+    for row in range(5):
+        alone = engine.run(canvas[row : row + 1], present[row : row + 1])
+        assert alone.probability.tobytes() == together.probability[row : row + 1].tobytes()
+        assert alone.map.tobytes() == together.map[row : row + 1].tobytes()
+
+
+def test_the_precision_is_the_one_that_the_cpu_has(tmp_path: Path) -> None:
+    """With `auto` OpenVINO runs bf16 where the CPU reports it, else f32, and says so."""
+    able = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    manifest = load(model_folder(tmp_path))
+    assert open_engine(manifest).describe().precision == ("bf16" if able else "f32")
+    assert open_engine(manifest, precision="f32").describe().precision == "f32"
+    assert open_engine(manifest).describe().engine.startswith("openvino 20")
+
+
+def test_onnxruntime_refuses_a_precision_that_it_would_ignore(tmp_path: Path) -> None:
+    """Asking ONNX Runtime for bf16 is refused instead of run in f32."""
+    with pytest.raises(Refused, match="f32 only"):
+        open_engine(load(model_folder(tmp_path)), "onnxruntime", "bf16")
+
+
+@pytest.mark.parametrize(("name", "precision"), ENGINES)
+def test_a_true_engine_passes_the_golden_gate(tmp_path: Path, name: EngineName, precision: Precision) -> None:
+    """An engine that reproduces probabilities and maps passes."""
+    manifest = load(model_folder(tmp_path))
+    check_golden(open_engine(manifest, name, precision), manifest)
+
+
+@pytest.mark.parametrize("array", ["probability", "map"])
+def test_a_wrong_engine_fails_the_golden_gate(tmp_path: Path, array: str) -> None:
+    """A wrong map beside right probabilities fails, and so does the reverse; the sentence names which."""
+    folder = model_folder(tmp_path)
+    spoil_golden(folder, array)
+    manifest = load(folder)
+    with pytest.raises(Refused, match=f"does not reproduce the golden outputs: {array} is off by"):
+        check_golden(open_engine(manifest), manifest)
+
+
+def test_a_missing_golden_file_fails_the_gate(tmp_path: Path) -> None:
+    """Without golden outputs there is no proof, so there is no pass."""
+    folder = model_folder(tmp_path)
+    manifest = load(folder)
+    (folder / "golden.npz").unlink()
+    with pytest.raises(Refused, match=r"golden.npz cannot be read"):
+        check_golden(open_engine(manifest), manifest)
+
+
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+def test_something_that_is_no_number_is_never_a_finding(tmp_path: Path, name: EngineName) -> None:
+    """0 divided by 0 in the graph is refused; a sound scan before and after is answered."""
+    engine = open_engine(load(model_folder(tmp_path, graph=undefined_graph())), name)
+    canvas, present = scans(1)
+    dark = np.zeros_like(canvas)
+    assert engine.run(canvas, present).probability == 1
+    with pytest.raises(Refused, match="not a number"):
+        engine.run(dark, present)
+    assert engine.run(canvas, present).probability == 1
+
+
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+def test_a_probability_above_one_is_never_a_finding(tmp_path: Path, name: EngineName) -> None:
+    """A graph that forgets its sigmoid is refused at the first scan."""
+    graph = bright_graph()
+    graph.graph.node[-1].CopyFrom(helper.make_node("Exp", ["logit"], ["probability"]))
+    engine = open_engine(load(model_folder(tmp_path, graph=graph)), name)
+    canvas, present = scans(4)
+    with pytest.raises(Refused, match="outside 0 to 1"):
+        engine.run(canvas, present)
+
+
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+def test_a_graph_that_breaks_the_contract_is_refused(tmp_path: Path, name: EngineName) -> None:
+    """A graph without an output called `probability` is refused by name."""
+    folder = model_folder(tmp_path, graph=bright_graph())
+    digest = load(folder).digest
+    graph = bright_graph(output="score").SerializeToString()
+    (folder / "model.onnx").write_bytes(graph)
+    text = (folder / "manifest.toml").read_text()
+    (folder / "manifest.toml").write_text(text.replace(digest, hashlib.sha256(graph).hexdigest()))
+    with pytest.raises(Refused, match="score"):
+        open_engine(load(folder), name)
