@@ -1,0 +1,206 @@
+"""Draws a finding: the scan as it is, the scan under the heat map, and the answer in words.
+
+Dark means more counts, as bone scans are printed. Nothing drawn here names or identifies the patient.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from scintiflow.contracts.v1.finding_pb2 import Finding
+from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, View
+from scintiflow.results.reading import DISCLAIMER, VIEW_NAMES, Reading, answer, remarks
+
+WIDTH, HEIGHT = 1160, 900
+CAPTION = "Region of influence, not lesion outline"
+
+_SIDES: dict[View, tuple[str, str]] = {VIEW_ANTERIOR: ("R", "L"), VIEW_POSTERIOR: ("L", "R")}
+"""Which side of the patient is on the left and on the right of each view; the posterior is seen from behind."""
+
+_PANEL_BOX = (192, 768)  # width and height that a view must fit in
+_PANELS_TOP, _MARGIN, _GAP, _GROUP_GAP = 62, 20, 8, 24
+_COLUMN, _COLUMN_WIDTH = 864, WIDTH - _MARGIN - 864
+_BAR_HEIGHT = 14
+_BAND_HEIGHT = 52
+_LAST_LINE = HEIGHT - _BAND_HEIGHT - 48
+
+_PAPER, _INK, _FAINT, _RULE, _BAND = (255, 255, 255), (22, 26, 34), (96, 104, 116), (196, 202, 210), (122, 20, 28)
+
+# ColorBrewer YlOrRd: lightness falls steadily, so more influence is darker, and no step of it is grey like the scan.
+_RAMP = ((255, 255, 178), (254, 217, 118), (254, 178, 76), (253, 141, 60), (240, 59, 32), (189, 0, 38))
+_STRONGEST = 0.65  # opacity at full influence: the scan stays visible beneath
+
+
+_Paragraph = tuple[int, tuple[int, int, int], str]
+"""Font size, colour and text."""
+
+
+def draw(reading: Reading) -> NDArray[np.uint8]:
+    """Return the picture, [HEIGHT, WIDTH, 3] RGB: unmarked views, the same views marked, and the words."""
+    sheet = Image.new("RGB", (WIDTH, HEIGHT), _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    influence = influence_of(reading.finding)
+    greys = _greys(reading)
+    left = _MARGIN
+    for heading, marked in (("Scan", False), ("Scan with heat map", True)):
+        pen.text((left, 12), heading, _INK, _font(20))
+        for view, grey in greys.items():
+            panel = _marked(grey, influence[view]) if marked else np.repeat(grey[..., None], 3, axis=2)
+            _paste(sheet, pen, panel, view, left)
+            left += panel.shape[1] + _GAP
+        left += _GROUP_GAP - _GAP
+    y = _write(pen, 12, _answer(reading.finding))
+    y = _draw_probability(pen, y, reading.finding)
+    y = _write(pen, y, _provenance(reading.finding))
+    y = _draw_scale(sheet, pen, y + 16)
+    _write(pen, y, _caveats(reading))
+    _draw_band(pen)
+    return np.asarray(sheet)
+
+
+def influence_of(finding: Finding) -> dict[View, NDArray[np.float32]]:
+    """Return how much each map cell counts in each view, 0 to 1, [h, w/2].
+
+    A cell is drawn as its share of the strongest cell *times the probability*, so that the map of a scan that the
+    model finds normal stays pale instead of being stretched until it looks like disease. An empty map stays empty.
+    """
+    cells = np.frombuffer(finding.map.values, "<f4").reshape(finding.map.height, finding.map.width)
+    scaled = cells * np.float32(finding.probability / max(float(cells.max(initial=0)), 1e-12))
+    anterior, posterior = np.split(scaled, 2, axis=1)
+    return {VIEW_ANTERIOR: anterior, VIEW_POSTERIOR: posterior}
+
+
+def _greys(reading: Reading) -> dict[View, NDArray[np.uint8]]:
+    """Return the views in inverse grey, anterior first, at the patient's true proportions and one common window."""
+    fitted = {view: _fit(reading.frames[view], reading.pixel_mm) for view in sorted(reading.frames)}
+    # The top of the window leaves out what would wash out the skeleton: injection site and bladder.
+    counted = np.concatenate([counts[counts > 0] for counts in fitted.values()])
+    top = float(np.percentile(counted, 98.5)) if counted.size else 1.0
+    return {view: (255 - 255 * np.clip(counts / top, 0, 1) ** 0.8).astype(np.uint8) for view, counts in fitted.items()}
+
+
+def _fit(counts: NDArray[np.float32], pixel_mm: tuple[float, float]) -> NDArray[np.float32]:
+    height_mm, width_mm = counts.shape[0] * pixel_mm[0], counts.shape[1] * pixel_mm[1]
+    scale = min(_PANEL_BOX[0] / width_mm, _PANEL_BOX[1] / height_mm)
+    return _resized(counts, round(width_mm * scale), round(height_mm * scale))
+
+
+def _resized(values: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
+    image = Image.fromarray(np.ascontiguousarray(values, np.float32))
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _marked(grey: NDArray[np.uint8], influence: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Lay the heat map over a grey view; the map covers the whole view, whatever its number of cells."""
+    height, width = grey.shape
+    colour, opacity = _tint(_resized(influence, width, height))
+    return (grey[..., None] * (1 - opacity) + colour * opacity).astype(np.uint8)
+
+
+def _tint(influence: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return colour [..., 3] and opacity [..., 1] of influences between 0 and 1; nothing at all is transparent."""
+    step = np.clip(influence * 255, 0, 255).astype(np.uint8)
+    return _colours()[step], _opacities()[step]
+
+
+@cache
+def _colours() -> NDArray[np.float32]:
+    stops = np.linspace(0, 255, len(_RAMP))
+    return np.stack([np.interp(np.arange(256), stops, channel) for channel in np.transpose(_RAMP)], 1, dtype=np.float32)
+
+
+@cache
+def _opacities() -> NDArray[np.float32]:
+    return (_STRONGEST * np.linspace(0, 1, 256, dtype=np.float32) ** 0.6)[:, None]
+
+
+def _paste(sheet: Image.Image, pen: ImageDraw.ImageDraw, panel: NDArray[np.uint8], view: View, left: int) -> None:
+    height, width = panel.shape[:2]
+    right, bottom = left + width - 1, _PANELS_TOP + height - 1
+    sheet.paste(Image.fromarray(panel), (left, _PANELS_TOP))
+    pen.rectangle((left, _PANELS_TOP, right, bottom), outline=_RULE)
+    pen.text((left + width / 2, _PANELS_TOP - 5), VIEW_NAMES[view].capitalize(), _FAINT, _font(14), anchor="md")
+    for x, side in zip((left + 14, right - 14), _SIDES[view], strict=True):
+        pen.text((x, _PANELS_TOP + 8), side, _INK, _font(20), anchor="mt")
+
+
+def _draw_probability(pen: ImageDraw.ImageDraw, y: int, finding: Finding) -> int:
+    """Draw the probability as a bar from 0 to 1 with a tick at the threshold; return where to go on."""
+    end, tick = (_COLUMN + round(part * _COLUMN_WIDTH) for part in (finding.probability, finding.threshold))
+    pen.rectangle((_COLUMN, y, end, y + _BAR_HEIGHT), fill=_FAINT)
+    pen.rectangle((_COLUMN, y, _COLUMN + _COLUMN_WIDTH, y + _BAR_HEIGHT), outline=_FAINT)
+    pen.line((tick, y - 4, tick, y + _BAR_HEIGHT + 4), _INK, 3)
+    pen.text((tick, y + _BAR_HEIGHT + 6), f"threshold {finding.threshold:g}", _FAINT, _font(13), anchor="mt")
+    return y + _BAR_HEIGHT + 36
+
+
+def _draw_scale(sheet: Image.Image, pen: ImageDraw.ImageDraw, y: int) -> int:
+    """Draw what the colours mean, on the white of a part of the scan without counts; return where to go on."""
+    steps = np.tile(np.linspace(0, 1, _COLUMN_WIDTH, dtype=np.float32), (_BAR_HEIGHT, 1))
+    white = np.full(steps.shape, 255, np.uint8)
+    sheet.paste(Image.fromarray(_marked(white, steps)), (_COLUMN, y))
+    pen.rectangle((_COLUMN, y, _COLUMN + _COLUMN_WIDTH, y + _BAR_HEIGHT), outline=_RULE)
+    for value, anchor in ((0.0, "lt"), (0.5, "mt"), (1.0, "rt")):
+        x = _COLUMN + value * _COLUMN_WIDTH
+        pen.text((x, y + _BAR_HEIGHT + 5), f"{value:g}", _FAINT, _font(13), anchor=anchor)
+    return y + _BAR_HEIGHT + 30
+
+
+def _answer(finding: Finding) -> Iterator[_Paragraph]:
+    yield 24, _INK, f"{finding.label.capitalize()}?"
+    yield 40, _INK, answer(finding).meaning
+    yield 20, _INK, f"Probability {finding.probability:.2f}"
+
+
+def _provenance(finding: Finding) -> Iterator[_Paragraph]:
+    yield 15, _FAINT, f"Model {finding.model} {finding.model_version}, {finding.engine}, {finding.precision}"
+
+
+def _caveats(reading: Reading) -> Iterator[_Paragraph]:
+    yield 17, _INK, f"{CAPTION}."
+    yield 15, _FAINT, "Colour: share of the strongest influence, times the probability."
+    if not any(reading.finding.map.values):
+        yield 15, _INK, "The heat map is empty: no region raised the probability."
+    for remark in remarks(reading):
+        yield 15, _INK, remark
+
+
+def _write(pen: ImageDraw.ImageDraw, y: int, paragraphs: Iterator[_Paragraph]) -> int:
+    """Write down the column from `y`; return where to go on. What does not fit is in the report."""
+    for size, colour, text in paragraphs:
+        for line in _lines(text, _font(size), _COLUMN_WIDTH):
+            if y > _LAST_LINE:
+                pen.text((_COLUMN, y), "More in the report.", _FAINT, _font(15))
+                return y
+            pen.text((_COLUMN, y), line, colour, _font(size))
+            y += round(size * 1.3)
+        y += 9
+    return y
+
+
+def _lines(text: str, font: ImageFont.FreeTypeFont, width: int) -> Iterator[str]:
+    """Break `text` into lines no wider than `width` pixels; one long word is left whole."""
+    line = ""
+    for word in text.split():
+        longer = f"{line} {word}".lstrip()
+        if line and font.getlength(longer) > width:
+            yield line
+            longer = word
+        line = longer
+    yield line
+
+
+def _draw_band(pen: ImageDraw.ImageDraw) -> None:
+    pen.rectangle((0, HEIGHT - _BAND_HEIGHT, WIDTH, HEIGHT), fill=_BAND)
+    middle = (WIDTH / 2, HEIGHT - _BAND_HEIGHT / 2)
+    pen.text(middle, DISCLAIMER, _PAPER, _font(28), anchor="mm")
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """Return the font that Pillow carries; its wheels have FreeType, so it is never the bitmap one."""
+    return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size))
