@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS ?= cpu,dev
+PROTOC := $(BIN)/python -m grpc_tools.protoc --proto_path proto
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
@@ -18,14 +19,16 @@ install: .venv/installed ## set up .venv with everything pinned
 	touch $@
 
 proto: install ## regenerate contracts/v1 from proto/
-	$(BIN)/python -m grpc_tools.protoc --proto_path proto --python_out services --pyi_out services $(CONTRACTS)
+	$(PROTOC) --python_out services --pyi_out services $(CONTRACTS)
 
 check: install ## lint, types, layers, and contracts equal to proto/
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python tests/contracts_match.py
+	rm -rf build/proto && mkdir -p build/proto
+	$(PROTOC) --python_out build/proto --pyi_out build/proto $(CONTRACTS)
+	diff --recursive --exclude __init__.py --exclude __pycache__ build/proto/scintiflow/contracts services/scintiflow/contracts
 
 test: install ## run every test
 	$(BIN)/python -m pytest

@@ -14,10 +14,12 @@ from tests.redis_server import wait_for
 
 @pytest.fixture
 def queue(redis: Redis) -> Stream:
+    """An empty queue."""
     return Stream(redis, "ready")
 
 
 def no_park(delivery: Delivery, reason: str) -> None:
+    """Fail the test: nothing here is to be parked."""
     raise AssertionError(f"parked: {reason}")
 
 

@@ -1,0 +1,74 @@
+"""A PACS for tests: a real C-STORE SCP that keeps what it gets in memory and may refuse on request."""
+
+import hashlib
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import BytesIO
+
+from pydicom import Dataset, dcmread
+from pydicom.filewriter import write_file_meta_info
+from pynetdicom import AE, AllStoragePresentationContexts, evt
+
+SUCCESS = 0x0000
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Pacs:
+    """What one PACS received; `answer` decides the status of each C-STORE."""
+
+    port: int = field(default_factory=free_port)
+    ae_title: str = "PACS"
+    answer: Callable[[str], int] = lambda uid: SUCCESS
+    received: list[tuple[str, str]] = field(default_factory=list)
+    """SOP Instance UID and SHA-256 of the dataset bytes, one a transmission."""
+    objects: dict[str, bytes] = field(default_factory=dict)
+    """SOP Instance UID -> the file, as a PACS would keep it."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __enter__(self) -> "Pacs":
+        entity = AE(self.ae_title)
+        entity.supported_contexts = AllStoragePresentationContexts
+        entity.require_called_aet = True
+        self._server = entity.start_server(
+            ("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)]
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+
+    def datasets(self) -> list[Dataset]:
+        """Return every object kept, in the order of arrival."""
+        with self._lock:
+            return [dcmread(BytesIO(data)) for data in self.objects.values()]
+
+    def of_study(self, study_uid: str) -> list[Dataset]:
+        """Return the objects of one study."""
+        return [dataset for dataset in self.datasets() if dataset.StudyInstanceUID == study_uid]
+
+    def _store(self, event: evt.Event) -> int:
+        uid = str(event.request.AffectedSOPInstanceUID)
+        status = self.answer(uid)
+        if status == SUCCESS:
+            data = event.request.DataSet.getvalue()
+            with self._lock:
+                self.received.append((uid, hashlib.sha256(data).hexdigest()))
+                self.objects[uid] = _file(event.file_meta, data)
+        return status
+
+
+def _file(meta: Dataset, data: bytes) -> bytes:
+    file = BytesIO()
+    file.write(bytes(128) + b"DICM")
+    write_file_meta_info(file, meta)
+    file.write(data)
+    return file.getvalue()

@@ -1,0 +1,50 @@
+"""Retention: who goes, when, and what stays."""
+
+from pathlib import Path
+
+import pytest
+
+from scintiflow.keeper.retention import expire, oldest_delivered, overdue
+from scintiflow.records import Record, note, read_record
+from scintiflow.store import Store
+
+DAY = 86_400.0
+
+
+def ended(event: str, at: float) -> Record:
+    """A record that ended with `event` at a time."""
+    decision = {"at": at, "event": event, "reason": "", "objects": ["aa"], "stage": "gather"}
+    return Record("0" * 32, {"aa": at}, (decision,), {})
+
+
+@pytest.mark.parametrize(("event", "days"), [("declined", 7), ("parked", 30)])
+def test_a_study_stays_for_the_days_of_its_end(event: str, days: int) -> None:
+    """Good ends go after a week, open ones after a month, none earlier."""
+    record = ended(event, at=0.0)
+    assert overdue([record], (days - 0.1) * DAY, days=7, days_open=30) == []
+    assert overdue([record], (days + 0.1) * DAY, days=7, days_open=30) == [record]
+
+
+def test_a_study_on_its_way_never_expires() -> None:
+    """Age alone removes nothing that has not come to an end."""
+    assert overdue([Record("0" * 32, {"aa": 0.0}, (), {})], 1000 * DAY, days=7, days_open=30) == []
+
+
+def test_expiry_leaves_a_tombstone_with_findings_and_events(tmp_path: Path) -> None:
+    """Objects and results go; findings, markers and the record of what happened stay, and so does the end."""
+    store = Store(tmp_path)
+    study = store.study("0" * 32)
+    for part in ("objects/aa.dcm", "results/r1-metastasis-report.dcm", "findings/r1-metastasis.json"):
+        (study / part).parent.mkdir(parents=True)
+        (study / part).write_bytes(b"x")
+    note(store, "0" * 32, "declined", reason="Not a bone scan.", objects=["aa"])
+    expire(store, read_record(store, "0" * 32), "its time is over")
+    assert not (study / "objects").exists()
+    assert not (study / "results").exists()
+    assert (study / "findings/r1-metastasis.json").exists()
+    assert read_record(store, "0" * 32).outcome.state == "declined"
+
+
+def test_a_full_disk_takes_the_oldest_delivered_first() -> None:
+    """Only delivered studies go early."""
+    assert oldest_delivered([ended("declined", 1.0), ended("parked", 2.0)]) == []
