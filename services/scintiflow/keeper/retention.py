@@ -34,5 +34,5 @@ def _kept(record: Record, days: float, days_open: float) -> float:
 
 
 def _age(record: Record, now: float) -> float:
-    ended = record.outcome.state in ENDS and bool(record.objects)
-    return now - (record.outcome.at or now) if ended else 0.0
+    outcome = record.outcome
+    return now - outcome.at if outcome.state in ENDS and outcome.at is not None and record.objects else 0.0
