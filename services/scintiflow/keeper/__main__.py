@@ -22,6 +22,7 @@ def main() -> None:
     deployment = Deployment()
     destinations = read_configuration(deployment.config).destinations
     redis = connect(deployment.redis())
+    deployment.data.mkdir(parents=True, exist_ok=True)
     keeper = Keeper(
         store=Store(deployment.data),
         events=Stream(redis, "events"),

@@ -1,0 +1,79 @@
+"""Nothing acknowledged is lost: kill -9 of everything, while studies stream in."""
+
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset
+
+from tests.pacs import Pacs
+from tests.redis_server import wait_for
+from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack, send
+
+STUDIES = 20
+RESULTS_A_STUDY = 2
+
+
+def kill(words: str, *, youngest: bool = False) -> Callable[[Stack], None]:
+    """Return a fault: kill -9 of the oldest (or youngest) process whose command line holds `words`."""
+
+    def fault(stack: Stack) -> None:
+        found = wait_for(lambda: stack.running(words), seconds=20)
+        sorted(found, key=lambda process: process.create_time(), reverse=youngest)[0].kill()
+
+    return fault
+
+
+def kill_redis_and_its_data(stack: Stack) -> None:
+    """Kill -9 of Redis with everything it had on disk."""
+    server = wait_for(lambda: stack.running("redis-server"), seconds=20)[0]
+    server.suspend()
+    for path in (stack.data / "redis").iterdir():
+        if not path.is_socket():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    server.kill()
+
+
+FAULTS: dict[str, Callable[[Stack], None]] = {
+    "receiver": kill("scintiflow.receiver"),
+    "one listener of the receiver": kill("scintiflow.receiver", youngest=True),
+    "keeper": kill("scintiflow.keeper"),
+    "router": kill("scintiflow.router"),
+    "classifier": kill("scintiflow.classifier"),
+    "sender": kill("scintiflow.sender"),
+    "Redis with its data": kill_redis_and_its_data,
+}
+
+
+def send_until_accepted(stack: Stack, study: Dataset) -> None:
+    """Send one study as a PACS does: again and again until the answer is 0000."""
+
+    def accepted() -> bool:
+        try:
+            return send(stack.dicom_port, [study]) == [0x0000]
+        except AssertionError:
+            return False
+
+    wait_for(accepted, seconds=60, every=0.3)
+
+
+@pytest.mark.slow
+def test_every_acknowledged_study_comes_back_whatever_is_killed(tmp_path: Path) -> None:
+    """kill -9 of each process once, and of Redis with its data: each study is delivered once, as two results."""
+    studies = copies(EXAMPLES, STUDIES)
+    with Pacs() as pacs, running_stack(tmp_path, CONFIGURATION.format(port=pacs.port)) as stack:
+        sending = threading.Thread(target=lambda: [send_until_accepted(stack, study) for study in studies])
+        sending.start()
+        for number, fault in enumerate(FAULTS.values(), start=1):
+            wait_for(lambda reached=number: len(pacs.objects) >= RESULTS_A_STUDY * reached, seconds=60)
+            fault(stack)
+        sending.join(120)
+        assert not sending.is_alive()
+        outcomes = [stack.outcome(study.StudyInstanceUID, seconds=90) for study in studies]
+        results = [pacs.of_study(study.StudyInstanceUID) for study in studies]
+    assert [outcome.state for outcome in outcomes] == ["delivered"] * STUDIES
+    assert [sorted(result.Modality for result in found) for found in results] == [["OT", "SR"]] * STUDIES
+    for uid in pacs.objects:
+        assert len({digest for sent, digest in pacs.received if sent == uid}) == 1, "one instance, one content"

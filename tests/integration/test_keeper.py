@@ -1,0 +1,230 @@
+"""Gathering, against a real Redis and a real disk."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import Dataset
+from redis import Redis
+
+from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
+from scintiflow.contracts.v1.study_pb2 import Arrival, AssociationEnded, ObjectStored, StudyReady
+from scintiflow.dicom.identity import study_folder
+from scintiflow.dicom.writing import Patient, whole_body_image
+from scintiflow.keeper.deadlines import Deadlines
+from scintiflow.keeper.keep import Keeper
+from scintiflow.keeper.lease import Lease
+from scintiflow.keeper.settings import KeeperSettings
+from scintiflow.records import Outcome, note, read_record
+from scintiflow.store import Store
+from scintiflow.stream import Stream
+from tests.redis_server import wait_for
+
+PATIENT = Patient("Simulated^One", "S1", date(1950, 1, 1), "F")
+STUDY = "1.2.826.0.1.3680043.8.498.1"
+FOLDER = study_folder(STUDY)
+SETTINGS = KeeperSettings(quiet_seconds=0.4, idle_seconds=5, sweep_seconds=0.3)
+
+
+def a_scan(*angles: float, minutes: int = 0, study: str = STUDY) -> Dataset:
+    """A delayed whole-body scan with one frame for each start angle."""
+    counts = np.full((len(angles), 64, 32), 7, np.uint16)
+    acquired_at = datetime(2026, 1, 1, 12) + timedelta(minutes=minutes)
+    return whole_body_image(
+        counts, patient=PATIENT, acquired_at=acquired_at, start_angles=angles, study_uid=study, pixel_mm=(30.0, 15.0)
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty DATA."""
+    return Store(tmp_path)
+
+
+def arrive(store: Store, redis: Redis, scan: Dataset, association: str = "listener/1") -> None:
+    """Store an object as the receiver does, and tell the keeper."""
+    part = store.data / "part"
+    scan.save_as(part, enforce_file_format=True)
+    digest = hashlib.sha256(part.read_bytes()).hexdigest()
+    folder = study_folder(scan.StudyInstanceUID)
+    store.put_object(part, folder, digest)
+    stored = ObjectStored(study=folder, digest=digest, association=association)
+    Stream(redis, "events").publish(digest + association, Arrival(stored=stored).SerializeToString())
+
+
+def a_keeper(store: Store, redis: Redis, settings: KeeperSettings = SETTINGS) -> Keeper:
+    """A keeper with one destination."""
+    results = {"pacs": Stream(redis, "results:pacs")}
+    return Keeper(
+        store, Stream(redis, "events"), Stream(redis, "ready"), results, Deadlines(redis), Lease(redis), settings
+    )
+
+
+@contextmanager
+def keeping(keeper: Keeper, worker: str = "keeper") -> Iterator[None]:
+    """Run a keeper while the block runs."""
+    stopped = threading.Event()
+    thread = threading.Thread(target=keeper.keep, args=(worker, stopped))
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def queued(redis: Redis, seconds: float = 5) -> StudyReady:
+    """Take the next ready study from its queue."""
+    queue = Stream(redis, "ready")
+    taken = wait_for(lambda: queue.take("test", 1, wait_seconds=0.01), seconds)[0]
+    queue.acknowledge(taken)
+    return StudyReady.FromString(taken.body)
+
+
+def ended(store: Store, folder: str = FOLDER) -> Outcome:
+    """Wait until the keeper has decided, and return the outcome."""
+    return wait_for(lambda: (outcome := read_record(store, folder).outcome).state != "receiving" and outcome, 5)
+
+
+def test_a_complete_pair_is_ready_without_waiting(store: Store, redis: Redis) -> None:
+    """Both views in one object need no timer."""
+    patient = KeeperSettings(quiet_seconds=60, idle_seconds=600)
+    with keeping(a_keeper(store, redis, patient)):
+        arrive(store, redis, a_scan(180, 0))
+        ready = queued(redis, seconds=3)
+    assert (ready.study, ready.revision, len(ready.views)) == (FOLDER, 1, 2)
+
+
+def test_two_objects_with_one_view_each_are_ready_with_the_second(store: Store, redis: Redis) -> None:
+    """A pair in two objects, over two associations, is complete when its second half is there."""
+    patient = KeeperSettings(quiet_seconds=60, idle_seconds=600)
+    with keeping(a_keeper(store, redis, patient)):
+        arrive(store, redis, a_scan(180), "listener/1")
+        arrive(store, redis, a_scan(0, minutes=20), "listener/2")
+        ready = queued(redis, seconds=3)
+    assert len({view.digest for view in ready.views}) == 2
+
+
+def test_half_a_pair_is_decided_when_it_has_been_quiet(store: Store, redis: Redis) -> None:
+    """A study without a pair is read after the quiet time, with what there is."""
+    with keeping(a_keeper(store, redis)):
+        arrive(store, redis, a_scan(180))
+        ready = queued(redis)
+    assert len(ready.views) == 1
+    assert ready.ready_at - ready.last_stored_at >= SETTINGS.quiet_seconds
+
+
+def test_an_open_association_keeps_a_study_open(store: Store, redis: Redis) -> None:
+    """While a sender that touched the study is connected, more may come; its release lets the study go."""
+    redis.set("scintiflow:listener:listener", 1, ex=60)
+    with keeping(a_keeper(store, redis)):
+        arrive(store, redis, a_scan(180))
+        events = Stream(redis, "events")
+        wait_for(lambda: Deadlines(redis).next_due() is not None and events.depth().leased == 0)
+        with pytest.raises(AssertionError, match="not within"):
+            queued(redis, seconds=1.5)
+        ended_one = AssociationEnded(association="listener/1", studies=[FOLDER])
+        events.publish("ended", Arrival(ended=ended_one).SerializeToString())
+        assert len(queued(redis).views) == 1
+
+
+def test_the_association_of_a_dead_listener_keeps_nothing_open(store: Store, redis: Redis) -> None:
+    """A listener that was killed beats no more, so its associations do not hold studies back."""
+    with keeping(a_keeper(store, redis)):
+        arrive(store, redis, a_scan(180), "killed/7")
+        assert len(queued(redis, seconds=3).views) == 1
+
+
+def test_an_object_nobody_told_of_is_found_on_disk(store: Store, redis: Redis) -> None:
+    """An object stored while Redis was away is gathered by the sweep."""
+    arrive(store, redis, a_scan(180, 0))
+    redis.flushall()
+    with keeping(a_keeper(store, redis)):
+        assert queued(redis).study == FOLDER
+
+
+def test_what_redis_lost_is_queued_again(store: Store, redis: Redis) -> None:
+    """Wiping Redis loses neither a study that waits to be read nor a result that waits to be sent."""
+    with keeping(a_keeper(store, redis)):
+        arrive(store, redis, a_scan(180, 0))
+        queued(redis)
+        redis.flushall()
+        again = queued(redis)
+        assert again.revision == 1
+        result = Result(name="r1-metastasis-report", kind="report", model="metastasis")
+        delivery = ResultReady(study=FOLDER, revision=1, destination="pacs", results=[result])
+        note(store, FOLDER, "reported", revision=1, deliveries=[delivery])
+        redis.flushall()
+        results = Stream(redis, "results:pacs")
+        assert wait_for(lambda: results.take("test", 1, wait_seconds=0.01), 5)
+
+
+def test_the_same_scan_again_is_no_revision(store: Store, redis: Redis) -> None:
+    """More objects that change nothing about the selected views start nothing."""
+    with keeping(a_keeper(store, redis)):
+        arrive(store, redis, a_scan(180, 0))
+        queued(redis)
+        note(store, FOLDER, "read", revision=1, reason="No destination takes its results.")
+        arrive(store, redis, a_scan(180))
+        assert ended(store).state == "read"
+        record = wait_for(lambda: (r := read_record(store, FOLDER)).events[-1]["event"] == "unchanged" and r)
+    assert len(record.readies) == 1
+
+
+def test_a_later_pair_is_a_revision(store: Store, redis: Redis) -> None:
+    """When the selected views change, the study is read once more under the next number."""
+    with keeping(a_keeper(store, redis)):
+        arrive(store, redis, a_scan(180))
+        assert queued(redis).revision == 1
+        arrive(store, redis, a_scan(180, 0, minutes=30))
+        ready = queued(redis)
+    assert (ready.revision, len(ready.views)) == (2, 2)
+
+
+def test_a_study_without_a_bone_scan_is_declined_with_the_reason(store: Store, redis: Redis) -> None:
+    """Nothing for us ends as declined, in a sentence."""
+    iodine = a_scan(180, 0)
+    isotope = iodine.RadiopharmaceuticalInformationSequence[0]
+    isotope.RadionuclideCodeSequence[0].CodeValue = "1576001"
+    isotope.RadionuclideCodeSequence[0].CodeMeaning = "^131^Iodine"
+    isotope.Radiopharmaceutical = "I-131"
+    if "RadiopharmaceuticalCodeSequence" in isotope:
+        del isotope.RadiopharmaceuticalCodeSequence
+    iodine.EnergyWindowInformationSequence[0].EnergyWindowRangeSequence[0].EnergyWindowLowerLimit = 328
+    iodine.EnergyWindowInformationSequence[0].EnergyWindowRangeSequence[0].EnergyWindowUpperLimit = 400
+    with keeping(a_keeper(store, redis)):
+        arrive(store, redis, iodine)
+        outcome = ended(store)
+    assert outcome.state == "declined"
+    assert outcome.reason.endswith(".")
+
+
+def test_only_one_keeper_is_active_and_the_other_takes_over(store: Store, redis: Redis) -> None:
+    """A second keeper stands by, and goes on when the first one is gone."""
+    first, second = a_keeper(store, redis), a_keeper(store, redis)
+    with keeping(second, "second"):
+        wait_for(lambda: second.readiness() is None)
+        assert not first.lease.hold()
+    assert first.lease.hold(), "a keeper that stops gives its lease back at once"
+    first.lease.let_go()
+    with keeping(first, "first"):
+        arrive(store, redis, a_scan(180, 0))
+        assert queued(redis).study == FOLDER
+
+
+def test_a_replayed_gathering_is_decided_again(store: Store, redis: Redis) -> None:
+    """What was parked while gathering is looked at afresh after a replay."""
+    arrive(store, redis, a_scan(180, 0))
+    digests = list(read_record(store, FOLDER).objects)
+    note(store, FOLDER, "parked", stage="gather", reason="Two patients in one study.", objects=digests)
+    redis.flushall()
+    assert read_record(store, FOLDER).outcome.state == "parked"
+    with keeping(a_keeper(store, redis)):
+        note(store, FOLDER, "replayed", stage="gather")
+        assert queued(redis).study == FOLDER
