@@ -28,7 +28,7 @@ _BAR_HEIGHT = 14
 _BAND_HEIGHT = 52
 _LAST_LINE = HEIGHT - _BAND_HEIGHT - 48
 
-_PAPER, _INK, _FAINT, _RULE, _BAND = (255, 255, 255), (22, 26, 34), (96, 104, 116), (196, 202, 210), (122, 20, 28)
+_PAPER, _INK, _FAINT, _RULE, _BAND = (255,) * 3, (24,) * 3, (100,) * 3, (200,) * 3, (122, 20, 28)
 
 # ColorBrewer YlOrRd: lightness falls steadily, so more influence is darker, and no step of it is grey like the scan.
 _RAMP = ((255, 255, 178), (254, 217, 118), (254, 178, 76), (253, 141, 60), (240, 59, 32), (189, 0, 38))

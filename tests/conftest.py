@@ -1,0 +1,25 @@
+"""What every test may ask for."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def peer() -> Callable[[str], str]:
+    """Return what finds a peer program: `peer("/usr/bin/dciodvfy")` gives its path, or skips and says why.
+
+    Where SCINTIFLOW_REQUIRE_PEERS=1, as in continuous integration, a missing program fails the test instead.
+    """
+
+    def find(path: str) -> str:
+        if not Path(path).exists():
+            reason = f"{path} is not installed; README.md names the package."
+            if os.environ.get("SCINTIFLOW_REQUIRE_PEERS") == "1":
+                pytest.fail(reason)
+            pytest.skip(reason)
+        return path
+
+    return find
