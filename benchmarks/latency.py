@@ -1,0 +1,114 @@
+"""How long until the result is at the PACS? One complete study at a time, on an idle machine.
+
+`python -m benchmarks.latency [--quick] [--json FILE]`, from the repository's root. The clock runs from the
+moment the sender reads the C-STORE response to the moment the destination has stored the last result. The stages
+come from the times that the line itself writes down; the bare engine runs in the same session, in turn with the
+studies, on the same scan.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.provenance import provenance
+from scintiflow.inference.engine import open_engine
+from scintiflow.inference.manifest import load
+from scintiflow.records import Record
+from tests.pacs import Pacs
+from tests.redis_server import wait_for
+from tests.stack import CONFIGURATION, EXAMPLES, copies, running_stack, send
+
+RESULTS_A_STUDY = 2
+
+
+def main() -> None:
+    """Run, print one table, and write JSON on request."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="5 studies instead of 40")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    arguments = parser.parse_args()
+    stages = measure(studies=5 if arguments.quick else 40)
+    report = {"median_seconds": statistics.median(stages["C-STORE response to result stored"])}
+    report |= {"stages": {name: summary(values) for name, values in stages.items()}}
+    report |= provenance("scintiflow", "pynetdicom", "openvino", "bentoml", "highdicom")
+    show(stages)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1))
+
+
+def measure(studies: int) -> dict[str, list[float]]:
+    """Send `studies` studies one after the other; return the seconds of each stage, one value a study."""
+    found: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder, Pacs() as pacs:
+        with running_stack(Path(folder), CONFIGURATION.format(port=pacs.port)) as stack:
+            engine = bare_engine()
+            for number, study in enumerate(track(copies(EXAMPLES, studies + 1), "sending")):
+                send(stack.dicom_port, [study])
+                answered = time.time()
+                expected = RESULTS_A_STUDY * (number + 1)
+                wait_for(lambda expected=expected: len(pacs.objects) >= expected, seconds=60, every=0.002)
+                total = time.time() - answered
+                outcome = stack.outcome(study.StudyInstanceUID)
+                assert outcome.state == "delivered", outcome
+                stages = stages_of(stack.record(study.StudyInstanceUID)) | {"bare engine": engine()}
+                if number:  # the first one warms
+                    for name, seconds in (stages | {"C-STORE response to result stored": total}).items():
+                        found.setdefault(name, []).append(seconds)
+    return found
+
+
+def stages_of(record: Record) -> dict[str, float]:
+    """Return how long each stage took, from the record's own times."""
+    at = {event["event"]: event["at"] for event in record.events}
+    stored = max(record.objects.values())
+    delivered = [when for results in record.delivered.values() for when in results.values()]
+    return {
+        "stored to selected (keeper)": at["selected"] - stored,
+        "selected to reading (queue)": at["reading"] - at["selected"],
+        "reading to reported (decode, classify, encode)": at["reported"] - at["reading"],
+        "reported to delivered (sender)": max(delivered) - at["reported"],
+    }
+
+
+def bare_engine() -> Callable[[], float]:
+    """Return what runs the model once, without the line around it, and says how long that took."""
+    manifest = load(Path("models/metastasis"))
+    engine = open_engine(manifest)
+    with np.load(manifest.folder / manifest.golden) as golden:
+        canvas: NDArray[np.float32] = golden["canvas"][:1]
+        present: NDArray[np.float32] = golden["present"][:1]
+
+    def once() -> float:
+        began = time.perf_counter()
+        engine.run(canvas, present)
+        return time.perf_counter() - began
+
+    once()
+    return once
+
+
+def summary(values: list[float]) -> dict[str, float]:
+    """Return median and range in seconds."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values), "n": len(values)}
+
+
+def show(stages: dict[str, list[float]]) -> None:
+    """Print the table."""
+    table = Table("stage", "median ms", "min", "max", title="One study at a time (simulated patients)")
+    for name, values in stages.items():
+        table.add_row(name, *(f"{1000 * value:.0f}" for value in (statistics.median(values), min(values), max(values))))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
