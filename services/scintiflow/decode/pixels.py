@@ -1,0 +1,164 @@
+"""One stored object -> counts. Runs only in the child process: everything here meets what strangers sent."""
+
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import as_pixel_options
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    UID,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
+
+from scintiflow.dicom.header import frame_count, number, numbers
+from scintiflow.errors import Refused
+
+ASSUMED_LENGTH_MM = 2400.0
+"""Length of a whole-body frame whose pixel spacing is not given: 1024 rows of 2.34 mm are usual."""
+
+_JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1)
+_JPEG_LS = (JPEGLSLossless, JPEGLSNearLossless)
+_JPEG_2000 = (JPEG2000Lossless, JPEG2000, HTJ2KLossless, HTJ2KLosslessRPCL, HTJ2K)
+
+_DECODERS: dict[UID, str] = {
+    **dict.fromkeys(_JPEG, "imagecodecs"),
+    **dict.fromkeys(_JPEG_LS, "pyjpegls"),
+    **dict.fromkeys(_JPEG_2000, "pylibjpeg"),
+    RLELossless: "pylibjpeg",
+}
+"""Compressed transfer syntax -> the one plug-in that may decode it: a second opinion would be a second risk."""
+
+_START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC} | {0xF7}
+"""Markers with the dimensions of a picture: JPEG (T.81 table B.1) and JPEG-LS (T.87 C.1.1)."""
+
+_CODESTREAM = b"\xff\x4f\xff\x51"
+"""How a JPEG 2000 codestream begins: SOC and SIZ (T.800 A.4.1, A.5.1)."""
+
+_END_OF_IMAGE = b"\xff\xd9"
+_MOST_PADDING = 16
+
+
+def register_decoders() -> None:
+    """Add our plug-in to pydicom, and import all others now, before memory is limited."""
+    for syntax in _JPEG:
+        get_decoder(syntax).add_plugin("imagecodecs", ("scintiflow.decode.jpeg", "decode_frame"))
+    for syntax, plugin in _DECODERS.items():
+        if plugin not in get_decoder(syntax).available_plugins:
+            raise ImportError(f"The decoder for {syntax.name} is not installed.")
+
+
+def counts_of(path: Path, frames: Sequence[int], most_bytes: int) -> tuple[NDArray[np.float32], tuple[float, float]]:
+    """Decode frames, counted from 1.
+
+    Negative values, which lossy compression and subtraction leave behind, become zero.
+
+    Returns:
+        Counts [frames, rows, cols], and row and column spacing in mm.
+
+    Raises:
+        Refused: dimensions are impossible or contradicted, or the pixels are no counts.
+        Exception: whatever pydicom and the decoders raise on what they cannot read.
+    """
+    image = dcmread(path)
+    _require_size(image, most_bytes)
+    stored = np.stack([_stored_values(image, frame) for frame in frames])
+    slope, intercept = _rescale(image)
+    counts = np.maximum(stored.astype(np.float32) * np.float32(slope) + np.float32(intercept), 0)
+    return counts, _pixel_mm(image)
+
+
+def _require_size(image: Dataset, most_bytes: int) -> None:
+    """Check what the header announces before anything is allocated for it."""
+    if image.get("SamplesPerPixel", 1) != 1:
+        raise Refused("The pixels are in colour: send the scan with its counts.")
+    size = image.Rows * image.Columns * frame_count(image) * image.BitsAllocated // 8
+    if not 0 < size <= most_bytes:
+        raise Refused(f"The pixels would take {size >> 20} MiB, and {most_bytes >> 20} MiB are allowed.")
+
+
+def _stored_values(image: Dataset, frame: int) -> NDArray[np.integer]:
+    if not 1 <= frame <= frame_count(image):
+        raise Refused("The header changed its number of frames: send the scan again.")
+    syntax = image.file_meta.TransferSyntaxUID
+    if syntax.is_encapsulated and syntax not in _DECODERS:
+        raise Refused(f"The pixels are compressed as {syntax.name}, which is not read: send the scan uncompressed.")
+    if syntax.is_encapsulated:
+        _require_stated_size(image, frame, syntax)
+    plugin = _DECODERS.get(syntax, "")
+    values, _ = get_decoder(syntax).as_array(image, index=frame - 1, raw=True, decoding_plugin=plugin)
+    if values.shape != (image.Rows, image.Columns):
+        raise Refused("The pixels have other dimensions than the header says: send the scan again.")
+    return values
+
+
+def _require_stated_size(image: Dataset, frame: int, syntax: UID) -> None:
+    """Compare what the codestream announces with the header: a small codestream can announce gigabytes."""
+    if syntax == RLELossless:  # announces nothing; its decoder allocates what the header says
+        return
+    stream = get_frame(
+        image.PixelData,
+        frame - 1,
+        number_of_frames=frame_count(image),
+        extended_offsets=as_pixel_options(image).get("extended_offsets"),
+    )
+    stated = _jpeg_2000_size(stream) if syntax in _JPEG_2000 else _jpeg_size(stream)
+    if stated != (image.Rows, image.Columns, 1):
+        raise Refused("The compressed pixels have other dimensions than the header says: send the scan again.")
+    if _END_OF_IMAGE not in stream[-_MOST_PADDING:]:
+        raise Refused("The compressed pixels are cut short: send the scan again.")
+
+
+def _jpeg_size(stream: bytes) -> tuple[int, int, int]:
+    """Return rows, columns and components of a JPEG or JPEG-LS picture (T.81 B.2.2); struct.error if there is none."""
+    place = 2
+    while True:
+        mark, kind, length = struct.unpack_from(">BBH", stream, place)
+        if mark != 0xFF:
+            raise Refused("The compressed pixels are no JPEG picture: send the scan again.")
+        if kind in _START_OF_FRAME:
+            _, rows, cols, components = struct.unpack_from(">BHHB", stream, place + 4)
+            return rows, cols, components
+        place += 1 if kind == 0xFF else 2 + length
+
+
+def _jpeg_2000_size(stream: bytes) -> tuple[int, int, int]:
+    """Return rows, columns and components of a JPEG 2000 picture (T.800 A.5.1), ValueError if there is none."""
+    place = stream.index(_CODESTREAM) + len(_CODESTREAM) + 4
+    right, bottom, left, top = struct.unpack_from(">4I", stream, place)
+    (components,) = struct.unpack_from(">H", stream, place + 32)
+    return bottom - top, right - left, components
+
+
+def _rescale(image: Dataset) -> tuple[float, float]:
+    """Return slope and intercept from stored values to counts (PS3.3 C.11.1), 1 and 0 when absent."""
+    if "RescaleSlope" not in image:
+        return 1.0, 0.0
+    slope, intercept = number(image, "RescaleSlope"), number(image, "RescaleIntercept") or 0.0
+    if not slope or slope < 0:
+        raise Refused("The rescale slope is no positive number, so counts cannot be told: send the scan again.")
+    return slope, intercept
+
+
+def _pixel_mm(image: Dataset) -> tuple[float, float]:
+    spacing = numbers(image, "PixelSpacing")
+    if len(spacing) == 2 and min(spacing) > 0:
+        return spacing[0], spacing[1]
+    assumed = ASSUMED_LENGTH_MM / image.Rows
+    return assumed, assumed
