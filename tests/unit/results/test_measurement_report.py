@@ -110,7 +110,9 @@ def test_dciodvfy_finds_no_error(case: str, kind: str, peer: Callable[[str], str
     """dciodvfy reports no error on any report or picture, but for an attribute that it is too old to know."""
     path = tmp_path / "result.dcm"
     ENCODERS[kind](READINGS[case]()).save_as(path, enforce_file_format=True)
-    told = subprocess.run([peer("/usr/bin/dciodvfy"), path], capture_output=True, check=False).stderr.decode(errors="replace")
+    told = subprocess.run([peer("/usr/bin/dciodvfy"), path], capture_output=True, check=False).stderr.decode(
+        errors="replace"
+    )
     errors = [line for line in told.splitlines() if line.startswith("Error") and UNKNOWN_TO_DCIODVFY not in line]
     assert errors == []
     assert "Comprehensive3DSR" in told or "SCImage" in told
