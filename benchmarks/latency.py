@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import Dataset
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -26,7 +27,7 @@ from scintiflow.inference.manifest import load
 from scintiflow.records import Record
 from tests.pacs import Pacs
 from tests.redis_server import wait_for
-from tests.stack import CONFIGURATION, EXAMPLES, copies, running_stack, send
+from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack, send
 
 RESULTS_A_STUDY = 2
 
@@ -49,22 +50,30 @@ def main() -> None:
 def measure(studies: int) -> dict[str, list[float]]:
     """Send `studies` studies one after the other; return the seconds of each stage, one value a study."""
     found: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as folder, Pacs() as pacs:
-        with running_stack(Path(folder), CONFIGURATION.format(port=pacs.port)) as stack:
-            engine = bare_engine()
-            for number, study in enumerate(track(copies(EXAMPLES, studies + 1), "sending")):
-                send(stack.dicom_port, [study])
-                answered = time.time()
-                expected = RESULTS_A_STUDY * (number + 1)
-                wait_for(lambda expected=expected: len(pacs.objects) >= expected, seconds=60, every=0.002)
-                total = time.time() - answered
-                outcome = stack.outcome(study.StudyInstanceUID)
-                assert outcome.state == "delivered", outcome
-                stages = stages_of(stack.record(study.StudyInstanceUID)) | {"bare engine": engine()}
-                if number:  # the first one warms
-                    for name, seconds in (stages | {"C-STORE response to result stored": total}).items():
-                        found.setdefault(name, []).append(seconds)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Pacs() as pacs,
+        running_stack(Path(folder), CONFIGURATION.format(port=pacs.port)) as stack,
+    ):
+        engine = bare_engine()
+        for number, study in enumerate(track(copies(EXAMPLES, studies + 1), "sending")):
+            stages = send_one(stack, pacs, study) | {"bare engine": engine()}
+            if number:  # the first one warms
+                for name, seconds in stages.items():
+                    found.setdefault(name, []).append(seconds)
     return found
+
+
+def send_one(stack: Stack, pacs: Pacs, study: Dataset) -> dict[str, float]:
+    """Send one study, wait for its results, and return the seconds of each stage and in all."""
+    expected = len(pacs.objects) + RESULTS_A_STUDY
+    send(stack.dicom_port, [study])
+    answered = time.time()
+    wait_for(lambda: len(pacs.objects) >= expected, seconds=60, every=0.002)
+    total = time.time() - answered
+    outcome = stack.outcome(study.StudyInstanceUID)
+    assert outcome.state == "delivered", outcome
+    return stages_of(stack.record(study.StudyInstanceUID)) | {"C-STORE response to result stored": total}
 
 
 def stages_of(record: Record) -> dict[str, float]:
