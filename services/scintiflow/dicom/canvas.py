@@ -29,7 +29,8 @@ def _area_means(values: NDArray[np.float64], cells: int) -> NDArray[np.float64]:
     """Average `values` along axis 0 over `cells` equal intervals, which may cut through samples."""
     samples = len(values)
     if samples % cells == 0:  # usual matrices: no sample is cut, and it takes a twentieth of the time
-        return values.reshape(cells, samples // cells, -1).mean(axis=1)
+        means: NDArray[np.float64] = values.reshape(cells, samples // cells, -1).mean(axis=1)
+        return means
     edges = np.linspace(0, samples, cells + 1)
     cut = np.minimum(edges.astype(int), samples - 1)
     before = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0)])
