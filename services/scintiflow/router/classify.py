@@ -78,7 +78,7 @@ def _question(model: Model, ready: StudyReady) -> Finding:
         site=Code(**facts["site"]) if facts.get("site") else None,
         threshold=facts["threshold"],
         views=ready.views,
-        notes=ready.notes,
+        notes=[*ready.notes, f"Model evidence: {facts['evidence']}."],
         found_at=time.time(),
     )
 
