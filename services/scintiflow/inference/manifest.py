@@ -96,6 +96,8 @@ def load(folder: Path) -> Manifest:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise Refused(f"{folder.name}/manifest.toml: {faults}") from error
+    if manifest.name != folder.name:
+        raise Refused(f"{folder.name}/manifest.toml names the model {manifest.name}; a folder is called as its model.")
     manifest.graph()
     return manifest
 

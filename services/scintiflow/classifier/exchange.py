@@ -1,0 +1,70 @@
+"""What every HTTP exchange has in common: a bounded body in, a sentence for every error, one count an answer."""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from scintiflow.classifier import metrics
+from scintiflow.errors import ScintiflowError, Unavailable
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_OUTCOMES = {
+    200: "answered",
+    400: "invalid",
+    404: "unknown",
+    413: "too_large",
+    415: "wrong_type",
+    422: "refused",
+    500: "failed",
+    503: "unavailable",
+}
+
+
+def spoken(call: str, endpoint: Endpoint) -> Endpoint:
+    """Turn what `endpoint` raises into `{"error": sentence}` with its status, and count the answer under `call`.
+
+    HTTPException keeps its status, Unavailable is 503; anything else is a fault of ours or of a model: 500.
+    """
+
+    async def answer(request: Request) -> Response:
+        try:
+            response = await endpoint(request)
+        except HTTPException as error:
+            response = JSONResponse({"error": error.detail}, error.status_code)
+        except Unavailable as error:
+            response = JSONResponse({"error": str(error)}, 503, {"Retry-After": "1"})
+        except ScintiflowError as error:
+            response = JSONResponse({"error": str(error)}, 500)
+        except Exception:
+            structlog.get_logger().exception("request failed", call=call)
+            response = JSONResponse({"error": "Something went wrong here; the classifier's log says what."}, 500)
+        metrics.REQUESTS.labels(call, _OUTCOMES[response.status_code]).inc()
+        return response
+
+    return answer
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the request's body, at most `limit` bytes.
+
+    Raises:
+        HTTPException: 413 if it is larger, as soon as that is known; 415 if it is compressed; 400 if it ends early.
+    """
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise HTTPException(415, "Send the body as it is, without Content-Encoding.")
+    too_large = HTTPException(413, f"The body may hold {limit} bytes; send fewer scans at a time.")
+    if int(request.headers.get("content-length", 0)) > limit:
+        raise too_large
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise too_large
+    except ClientDisconnect as error:
+        raise HTTPException(400, "The connection ended before the body did.") from error
+    return bytes(body)
