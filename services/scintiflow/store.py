@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from scintiflow.errors import Refused, Unavailable
@@ -138,14 +139,15 @@ class Store:
             yield
 
     def _sync_folders(self, folder: Path) -> None:
-        """Make `folder` and the folders above it, up to DATA, durable.
+        """Make the entries of `folder` durable, and those of the folders above it, up to DATA.
 
-        Always all of them: a folder that was there when we came may be another process's, not yet synced.
+        The ones above too if we did not make them: whoever did may not have come to syncing them yet.
         """
+        _sync(folder)
         for level in (folder, *folder.parents):
-            _sync(level)
             if level == self.data:
                 break
+            _sync_entry(level, level.stat().st_ino)
 
 
 @contextmanager
@@ -164,6 +166,12 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@lru_cache(maxsize=4096)
+def _sync_entry(folder: Path, inode: int) -> None:
+    """Make the entry of `folder` in its parent durable; once a process is enough for one folder (its `inode`)."""
+    _sync(folder.parent)
 
 
 def _lock(path: Path, flags: int = os.O_RDWR, *, wait: bool = True) -> int:

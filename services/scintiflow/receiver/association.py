@@ -1,0 +1,160 @@
+"""One association from its first byte to its last: who it is, what it stored, and what it leaves behind."""
+
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.events import Event
+
+from scintiflow.config import Allowed
+from scintiflow.contracts.v1.study_pb2 import AssociationEnded, ObjectStored
+from scintiflow.dicom.identity import study_folder
+from scintiflow.errors import Refused, Unavailable
+from scintiflow.receiver import metrics
+from scintiflow.receiver.allowlist import allows, lines_to_add
+from scintiflow.receiver.header import read_header
+from scintiflow.receiver.notifier import Notifier
+from scintiflow.receiver.part import Part
+from scintiflow.receiver.status import REJECTION, STATUS, Outcome, Rejection
+from scintiflow.store import Store
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Reception:
+    """What all associations of one listener share."""
+
+    store: Store
+    notifier: Notifier
+    allow: tuple[Allowed, ...]
+    incoming: Path
+    """The listener's own folder under incoming/."""
+    minimum_free_bytes: int
+
+
+@dataclass
+class Visit:
+    """One association, seen from our side; `name` is "<listener>/<number>"."""
+
+    reception: Reception
+    name: str
+    accepted: bool = False
+    rejected: Rejection | None = None
+    studies: set[str] = field(default_factory=set)
+    parts: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where objects of this association grow."""
+        return self.reception.incoming / self.name.rpartition("/")[2]
+
+    def admit(self, event: Event) -> None:
+        """Reject a sender that is not in the allowlist, or that means somebody else."""
+        request = event.assoc.requestor.primitive
+        caller, called = request.calling_ae_title.strip(), request.called_ae_title.strip()
+        address = event.assoc.requestor.address
+        if not allows(self.reception.allow, caller, address):
+            lines = lines_to_add(caller, address)
+            log.warning("rejected an unknown sender; to let it in, add the lines to scintiflow.toml", lines=lines)
+            self._reject(event.assoc, "rejected_calling")
+        elif called != event.assoc.acceptor.ae_title:
+            log.warning("rejected a sender that calls another AE title; correct it there", called=ascii(called))
+            self._reject(event.assoc, "rejected_called")
+
+    def welcome(self, event: Event) -> None:
+        """Note that the association is accepted."""
+        self.accepted = True
+        metrics.OPEN.inc()
+        requestor = event.assoc.requestor
+        log.info("accepted an association", caller=requestor.ae_title, address=requestor.address, association=self.name)
+
+    def receive(self, command: Dataset, syntax: str | None) -> Part:
+        """Begin the file of the data set that follows a C-STORE `command`; its faults are told when it is complete."""
+        self.parts += 1
+        part = Part(self.folder / str(self.parts))
+        part.begin(
+            str(command.get("AffectedSOPClassUID", "")),
+            str(command.get("AffectedSOPInstanceUID", "")),
+            syntax,
+            lambda: self.reception.store.free_bytes() - self.reception.minimum_free_bytes,
+        )
+        return part
+
+    def store(self, event: Event) -> int | Dataset:
+        """Answer one C-STORE: success once its object is durable, else why not."""
+        part: Part | None = event.request._dataset_file
+        outcome, comment = self._outcome(event.request, part)
+        metrics.OBJECTS.labels(outcome).inc()
+        if part:
+            metrics.STORE_SECONDS.observe(time.perf_counter() - part.started)
+        if not comment:
+            return STATUS[outcome]
+        log.warning("refused an object", outcome=outcome, reason=comment, association=self.name)
+        answer = Dataset()
+        answer.Status = STATUS[outcome]
+        answer.ErrorComment = comment[:64]  # an LO
+        return answer
+
+    def end(self, association: Association) -> None:
+        """Leave nothing unfinished behind, and say how the association ended."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        outcome = self._ending(association)
+        metrics.ASSOCIATIONS.labels(outcome).inc()
+        if self.accepted:
+            metrics.OPEN.dec()
+            log.info("an association ended", outcome=outcome, objects=self.parts, association=self.name)
+        if self.studies:
+            self.reception.notifier.ended(
+                AssociationEnded(association=self.name, studies=sorted(self.studies), ended_at=time.time())
+            )
+
+    def _reject(self, association: Association, why: Rejection) -> None:
+        self.rejected = why
+        association.acse.send_reject(*REJECTION[why])
+        association.kill()
+
+    def _outcome(self, request: C_STORE, part: Part | None) -> tuple[Outcome, str]:
+        """Return what became of an object and, if it is not stored, a sentence that says why."""
+        try:
+            if part is None:
+                raise Refused("The C-STORE has no data set.")
+            return self._keep(request, part)
+        except Unavailable as error:
+            return "no_room", str(error)
+        except Refused as error:
+            return "unreadable", str(error)
+        except Exception:
+            log.exception("failed to store an object")
+            return "internal", "Internal error; the log of the receiver says more."
+
+    def _keep(self, request: C_STORE, part: Part) -> tuple[Outcome, str]:
+        part.close()
+        if part.trouble:
+            raise part.trouble
+        header = read_header(part.path, part.data_set_at, UID(part.syntax))
+        if (header.sop_class, header.sop_instance) != (request.AffectedSOPClassUID, request.AffectedSOPInstanceUID):
+            return "mismatch", "The data set is of another SOP class or instance than its command."
+        folder = study_folder(header.study)
+        new = self.reception.store.put_object(part.path, folder, part.digest)
+        self.studies.add(folder)
+        metrics.BYTES.inc(part.size if new else 0)
+        self.reception.notifier.stored(
+            ObjectStored(study=folder, digest=part.digest, association=self.name, stored_at=time.time())
+        )
+        return ("stored" if new else "again"), ""
+
+    def _ending(self, association: Association) -> str:
+        if self.rejected:
+            return self.rejected
+        if association.is_rejected:
+            return "rejected_limit"  # the library's own answer at its maximum number of associations
+        if association.is_released:
+            return "released"
+        return "aborted" if self.accepted else "silent"

@@ -1,0 +1,210 @@
+"""Is this a sound data set? The structure is walked to its last byte; no value but a few is read, nothing decoded.
+
+Plain DICOM readers accept much that breaks whoever reads next: lengths beyond the end, sequences without end or
+bottom, pixel data shorter than they say. Such an object is refused at the door, where its sender still listens.
+"""
+
+import mmap
+import re
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.uid import UID
+
+from scintiflow.errors import Refused
+
+_DEEPEST = 16
+_MOST_ELEMENTS = 1_000_000  # about a second of walking
+_UNDEFINED = 0xFFFFFFFF
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
+_SHORT_VRS = frozenset(
+    b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()
+)  # DICOM PS3.5 table 7.1-2; any other has a 32-bit length (PS3.5 6.2, note 2)
+
+_SOP_CLASS, _SOP_INSTANCE, _STUDY = 0x00080016, 0x00080018, 0x0020000D
+_SAMPLES, _PHOTOMETRIC, _FRAMES, _ROWS, _COLUMNS, _BITS = (
+    0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280100,
+)  # fmt: skip
+_WANTED = frozenset({_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SAMPLES, _PHOTOMETRIC, _FRAMES, _ROWS, _COLUMNS, _BITS})
+_PIXELS = {0x7FE00008: 32, 0x7FE00009: 64, 0x7FE00010: None}
+"""Float, Double Float and plain Pixel Data; the number is their fixed Bits Allocated."""
+
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the receiver needs to know of an object."""
+
+    sop_class: str
+    sop_instance: str
+    study: str
+
+
+def is_uid(text: str) -> bool:
+    """Tell whether `text` has the form of a UID: digits and single dots, at most 64 characters (PS3.5 9.1)."""
+    return len(text) <= 64 and _UID.fullmatch(text) is not None
+
+
+def read_header(path: Path, start: int, syntax: UID) -> Header:
+    """Walk the data set that begins at byte `start` of a file and is encoded in transfer syntax `syntax`.
+
+    Raises:
+        Refused: the data set is broken; the sentence says how.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        walk = _Walk(data, "<" if syntax.is_little_endian else ">")
+        try:
+            walk.data_set(start, len(data), syntax.is_implicit_VR)
+        except struct.error:
+            raise Refused("The data set ends inside an element.") from None
+        walk.check_pixels()
+        return Header(walk.uid(_SOP_CLASS), walk.uid(_SOP_INSTANCE), walk.uid(_STUDY))
+
+
+@dataclass
+class _Walk:
+    """One pass over a data set."""
+
+    data: mmap.mmap
+    order: str
+    values: dict[int, bytes] = field(default_factory=dict)
+    pixels: int | None = None
+    """Tag of the pixel data."""
+    pixel_bytes: int = 0
+    fragments: int | None = None
+    """Pieces of compressed pixel data."""
+    elements: int = 0
+
+    def data_set(self, at: int, end: int, implicit: bool, depth: int = 0, *, delimited: bool = False) -> int:
+        """Walk elements up to `end`, or to the delimiter of an item without a length; return where they end."""
+        if depth > _DEEPEST:
+            raise Refused(f"Its sequences are nested deeper than {_DEEPEST} levels.")
+        while at < end:
+            tag, vr, length, at = self._element(at, implicit)
+            if tag == _ITEM_END and delimited:
+                return at
+            if tag >> 16 < 8 or tag >> 16 == 0xFFFE:
+                raise Refused(f"It has the element ({tag >> 16:04X},{tag & 0xFFFF:04X}) where none may be.")
+            stop = self._value(tag, vr, at, length, end, implicit, depth)
+            if depth == 0:
+                self._note(tag, at, stop, length)
+            at = stop
+        if delimited:
+            raise Refused("An item of a sequence does not end.")
+        return at
+
+    def uid(self, tag: int) -> str:
+        """Return the UID in a top-level element that must be there."""
+        text = self._text(tag)
+        if not is_uid(text):
+            name = {_SOP_CLASS: "SOP Class", _SOP_INSTANCE: "SOP Instance", _STUDY: "Study Instance"}[tag]
+            raise Refused(f"Its {name} UID is missing or malformed.")
+        return text
+
+    def check_pixels(self) -> None:
+        """Refuse pixel data that cannot be what Rows, Columns and the like say (PS3.3 C.7.6.3)."""
+        if self.pixels is None:
+            return
+        bits = _PIXELS[self.pixels] or self._number(_BITS)
+        plane = self._number(_ROWS) * self._number(_COLUMNS)
+        frames = self._frames()
+        if plane == 0 or frames < 1 or bits not in (1, 8, 16, 32, 64):
+            raise Refused("Its Rows, Columns, Number of Frames or Bits Allocated are impossible.")
+        if self.fragments is None and self.pixel_bytes < (plane * frames * self._samples() * bits + 7) // 8:
+            raise Refused("Its pixel data are shorter than its Rows, Columns and Number of Frames say.")
+        if self.fragments is not None and self.fragments < frames:
+            raise Refused("It claims more frames than it has compressed fragments.")
+
+    def _element(self, at: int, implicit: bool) -> tuple[int, bytes, int, int]:
+        """Return tag, VR (empty if implicit), length and where the value begins."""
+        self.elements += 1
+        if self.elements > _MOST_ELEMENTS:
+            raise Refused(f"It has more than {_MOST_ELEMENTS:,} elements.")
+        group, number = struct.unpack_from(f"{self.order}HH", self.data, at)
+        tag = group << 16 | number
+        if implicit or group == 0xFFFE:
+            (length,) = struct.unpack_from(f"{self.order}L", self.data, at + 4)
+            return tag, b"", length, at + 8
+        vr = self.data[at + 4 : at + 6]
+        if vr in _SHORT_VRS:
+            (length,) = struct.unpack_from(f"{self.order}H", self.data, at + 6)
+            return tag, vr, length, at + 8
+        if not vr.isalpha() or not vr.isupper():
+            raise Refused("It has an element without a value representation; is it in another transfer syntax?")
+        (length,) = struct.unpack_from(f"{self.order}L", self.data, at + 8)
+        return tag, vr, length, at + 12
+
+    def _value(self, tag: int, vr: bytes, at: int, length: int, end: int, implicit: bool, depth: int) -> int:
+        """Return where a value ends, having walked it if it is a sequence."""
+        if length == _UNDEFINED:
+            if tag in _PIXELS and not implicit:
+                count, stop = self._fragments(at, end)
+                self.fragments = count if depth == 0 else self.fragments  # an icon has its own pixel data
+                return stop
+            if vr not in (b"", b"SQ", b"UN"):
+                raise Refused("An element that is no sequence has no length.")
+            return self._items(at, end, implicit or vr == b"UN", depth, delimited=True)
+        if at + length > end:
+            raise Refused("An element claims more bytes than there are.")
+        if vr == b"SQ" or (not vr and _is_sequence(tag)):
+            self._items(at, at + length, implicit, depth, delimited=False)
+        return at + length
+
+    def _items(self, at: int, end: int, implicit: bool, depth: int, *, delimited: bool) -> int:
+        """Walk the items of a sequence (PS3.5 7.5); return where it ends."""
+        while at < end:
+            tag, _, length, at = self._element(at, implicit)
+            if tag == _SEQUENCE_END and delimited:
+                return at
+            if tag != _ITEM:
+                raise Refused("A sequence holds something that is no item.")
+            stop = end if length == _UNDEFINED else at + length
+            if stop > end:
+                raise Refused("An item claims more bytes than its sequence has.")
+            at = self.data_set(at, stop, implicit, depth + 1, delimited=length == _UNDEFINED)
+        if delimited:
+            raise Refused("A sequence does not end.")
+        return at
+
+    def _fragments(self, at: int, end: int) -> tuple[int, int]:
+        """Walk compressed pixel data (PS3.5 A.4): an offset table, then fragments; return their number and end."""
+        items = 0
+        while at < end:
+            tag, _, length, at = self._element(at, implicit=True)
+            if tag == _SEQUENCE_END:
+                return max(0, items - 1), at
+            if tag != _ITEM or at + length > end:
+                break
+            at += length
+            items += 1
+        raise Refused("Its compressed pixel data are cut short.")
+
+    def _note(self, tag: int, at: int, stop: int, length: int) -> None:
+        if tag in _WANTED:
+            if tag in self.values:
+                raise Refused(f"It has the element ({tag >> 16:04X},{tag & 0xFFFF:04X}) twice.")
+            self.values[tag] = self.data[at : min(stop, at + 128)]
+        elif tag in _PIXELS:
+            self.pixels, self.pixel_bytes = tag, length
+
+    def _text(self, tag: int) -> str:
+        return self.values.get(tag, b"").decode("ascii", "replace").strip("\0 ")
+
+    def _number(self, tag: int) -> int:
+        return int.from_bytes(self.values.get(tag, b"")[:2], "little" if self.order == "<" else "big")
+
+    def _frames(self) -> int:
+        text = self._text(_FRAMES) or "1"
+        return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else 0
+
+    def _samples(self) -> int:
+        """Return samples per pixel; two of YBR_FULL_422's three are shared by neighbours."""
+        return 2 if self._text(_PHOTOMETRIC) == "YBR_FULL_422" else self._number(_SAMPLES) or 1
+
+
+def _is_sequence(tag: int) -> bool:
+    return dictionary_has_tag(tag) and dictionary_VR(tag) == "SQ"

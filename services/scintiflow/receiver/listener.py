@@ -1,0 +1,124 @@
+"""One listener process: serves the DICOM port it inherited until it is told to stop.
+
+Started by the receiver as `python -m scintiflow.receiver.listener <descriptor of the listening socket>`.
+"""
+
+import logging
+import signal
+import socket
+import sys
+import threading
+import uuid
+
+import structlog
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
+from pynetdicom import AllStoragePresentationContexts, _config, build_context
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.presentation import PresentationContext
+from pynetdicom.sop_class import Verification
+
+from scintiflow.config import Deployment, read_configuration
+from scintiflow.dicom.identity import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
+from scintiflow.lifetime import die_with_parent, until_stopped
+from scintiflow.receiver import metrics
+from scintiflow.receiver.association import Reception, Visit
+from scintiflow.receiver.notifier import Notifier
+from scintiflow.receiver.settings import Settings
+from scintiflow.receiver.wire import Server
+from scintiflow.store import Store
+from scintiflow.stream import connect
+from scintiflow.telemetry import configure_logging
+
+MAXIMUM_PDU = 128 * 1024
+TRANSFER_SYNTAXES = (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    RLELossless,
+    JPEGLosslessSV1,
+    JPEGLossless,
+    JPEGLSLossless,
+    JPEG2000Lossless,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLSNearLossless,
+    JPEG2000,
+    HTJ2K,
+)
+"""What we keep as it comes, best first. Not deflated: its pixel data cannot be told from its header unopened."""
+
+
+def presentation_contexts() -> list[PresentationContext]:
+    """Return all that we serve: every standard storage class, and C-ECHO."""
+    syntaxes = list(TRANSFER_SYNTAXES)
+    storage = [build_context(context.abstract_syntax, syntaxes) for context in AllStoragePresentationContexts]
+    return [*storage, build_context(Verification)]
+
+
+def application_entity(settings: Settings) -> ApplicationEntity:
+    """Return who we are on the network, and how long we wait for others."""
+    entity = ApplicationEntity(settings.ae_title)
+    entity.maximum_pdu_size = MAXIMUM_PDU
+    entity.maximum_associations = settings.maximum_associations
+    entity.network_timeout = settings.network_timeout
+    entity.implementation_class_uid = IMPLEMENTATION_UID
+    entity.implementation_version_name = IMPLEMENTATION_VERSION
+    return entity
+
+
+def serve(listening: socket.socket, owner: str, reception: Reception, settings: Settings) -> Server:
+    """Start to accept associations in a thread of their own."""
+    _config.LOG_HANDLER_LEVEL = "none"
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)
+    server = Server(
+        application_entity(settings),
+        listening,
+        presentation_contexts(),
+        lambda number: Visit(reception, f"{owner}/{number}"),
+    )
+    threading.Thread(target=server.serve_forever, name="accept", daemon=True).start()
+    return server
+
+
+def main() -> None:
+    """Serve until SIGTERM, then finish the associations that are open."""
+    stopped = until_stopped()
+    die_with_parent(signal.SIGTERM)
+    configure_logging("receiver")
+    deployment, settings = Deployment(), Settings()
+    store, owner = Store(deployment.data), f"listener-{uuid.uuid4().hex}"
+    notifier = Notifier(connect(deployment.redis()), owner)
+    notifier.start()
+    store.sweep_incoming()
+    with store.incoming(owner) as incoming:
+        allow = read_configuration(deployment.config).allow
+        reception = Reception(store, notifier, allow, incoming, settings.minimum_free_bytes)
+        server = serve(socket.socket(fileno=int(sys.argv[1])), owner, reception, settings)
+        metrics.LISTENERS.inc()
+        stopped.wait()
+        left = server.drain(settings.drain_seconds)
+    if left:
+        structlog.get_logger().warning("stopped while associations were open; their senders will retry", left=left)
+    notifier.stop(seconds=2.0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Tells the keeper what arrived, as well as it can: the disk is the truth, and the keeper can always read it again."""
+
+import queue
+import threading
+import time
+from contextlib import suppress
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+
+from scintiflow.contracts.v1.study_pb2 import Arrival, AssociationEnded, ObjectStored
+from scintiflow.receiver.metrics import UNTOLD
+from scintiflow.stream import Stream
+
+BEAT_SECONDS = 3.0
+ALIVE_SECONDS = 10
+_MOST_UNTOLD = 10_000
+_PAUSE_SECONDS = 1.0
+_WAIT_SECONDS = 0.5
+
+log = structlog.get_logger()
+
+
+def listener_key(owner: str) -> str:
+    """Return the Redis key that exists while the listener `owner` lives; its associations are "<owner>/<number>"."""
+    return f"scintiflow:listener:{owner}"
+
+
+class Notifier(threading.Thread):
+    """Publishes events in order from its own thread, so that no object ever waits for Redis."""
+
+    def __init__(self, redis: Redis, owner: str) -> None:
+        super().__init__(name="notifier", daemon=True)
+        self._redis = redis
+        self._owner = owner
+        self._events = Stream(redis, "events")
+        self._waiting: queue.Queue[tuple[str, bytes]] = queue.Queue(_MOST_UNTOLD)
+        self._stopped = threading.Event()
+        self._beat_due = 0.0
+
+    def stored(self, event: ObjectStored) -> None:
+        """Tell that an object is durable."""
+        self._tell(f"stored:{event.association}:{event.digest}", Arrival(stored=event))
+
+    def ended(self, event: AssociationEnded) -> None:
+        """Tell that an association is over."""
+        self._tell(f"ended:{event.association}", Arrival(ended=event))
+
+    def stop(self, seconds: float) -> None:
+        """Publish what waits, for at most `seconds`, then let the keeper know that this listener is gone."""
+        self._stopped.set()
+        self.join(seconds)
+
+    def run(self) -> None:
+        """Publish and beat until stopped and done; while Redis is away, hold what is next and wait."""
+        event: tuple[str, bytes] | None = None
+        away = False
+        while event or not (self._stopped.is_set() and self._waiting.empty()):
+            event = event or self._next()
+            try:
+                self._beat()
+                if event:
+                    self._events.publish(*event)
+                event, away = None, False
+            except RedisError as error:
+                if not away:
+                    log.warning("Redis is away; objects are kept on disk and told later", reason=type(error).__name__)
+                away = True
+                if self._stopped.wait(_PAUSE_SECONDS):
+                    return
+        with suppress(RedisError):
+            self._redis.delete(listener_key(self._owner))
+
+    def _tell(self, key: str, arrival: Arrival) -> None:
+        try:
+            self._waiting.put_nowait((key, arrival.SerializeToString()))
+        except queue.Full:
+            UNTOLD.inc()
+
+    def _next(self) -> tuple[str, bytes] | None:
+        try:
+            return self._waiting.get(timeout=_WAIT_SECONDS)
+        except queue.Empty:
+            return None
+
+    def _beat(self) -> None:
+        if time.monotonic() >= self._beat_due:
+            self._redis.set(listener_key(self._owner), "alive", ex=ALIVE_SECONDS)
+            self._beat_due = time.monotonic() + BEAT_SECONDS

@@ -1,0 +1,26 @@
+"""The receiver's settings, from the environment (prefix `SCINTIFLOW_RECEIVER_`)."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from scintiflow.config import AETitle
+
+
+class Settings(BaseSettings):
+    """How the DICOM port is served; the defaults suit one hospital on one machine."""
+
+    model_config = SettingsConfigDict(env_prefix="SCINTIFLOW_RECEIVER_", frozen=True)
+
+    ae_title: AETitle = "SCINTIFLOW"
+    host: str = ""
+    """Address to listen on; empty means every one."""
+    listeners: int = Field(default=2, ge=1, le=32)
+    """Processes that share the port: one interpreter lock each."""
+    maximum_associations: int = Field(default=25, ge=1)
+    """At once, per listener."""
+    network_timeout: float = Field(default=60, gt=0)
+    """Seconds that a peer may be silent."""
+    drain_seconds: float = Field(default=20, ge=0)
+    """How long a stop waits for associations that are open."""
+    minimum_free_bytes: int = Field(default=1 << 30, ge=0)
+    """Below this much room on the disk under DATA new objects are put off with A700."""

@@ -1,0 +1,25 @@
+"""What the receiver answers: every DICOM code it ever sends, each under its meaning."""
+
+from typing import Literal
+
+Outcome = Literal["stored", "again", "mismatch", "unreadable", "no_room", "internal"]
+"""What became of one object; also the label of the metric."""
+
+STATUS: dict[Outcome, int] = {
+    "stored": 0x0000,  # durable on disk
+    "again": 0x0000,  # the same bytes were durable already
+    "mismatch": 0xA900,  # the data set is of another SOP class or instance than the command says
+    "unreadable": 0xC000,  # cannot be understood; nothing is kept
+    "no_room": 0xA700,  # the disk is full, or failed: worth another try
+    "internal": 0x0110,
+}
+"""C-STORE status (DICOM PS3.4 table B.2-1, PS3.7 annex C)."""
+
+Rejection = Literal["rejected_calling", "rejected_called"]
+"""Why an association was not accepted; also the label of the metric."""
+
+REJECTION: dict[Rejection, tuple[int, int, int]] = {
+    "rejected_calling": (1, 1, 3),  # nobody in the allowlist
+    "rejected_called": (1, 1, 7),  # not our AE title
+}
+"""Result, source and reason of A-ASSOCIATE-RJ (DICOM PS3.8 table 9-21)."""
