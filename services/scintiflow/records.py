@@ -45,6 +45,16 @@ State = Literal["receiving", "queued", "reading", "delivering", "delivered", "re
 ENDS: frozenset[State] = frozenset({"delivered", "read", "incomplete", "declined", "parked"})
 
 _DECISIONS: frozenset[Event] = frozenset({"selected", "unchanged", "declined", "parked"})
+_WEIGHTS: Mapping[Event, int] = {
+    "replayed": 0,
+    "reading": 1,
+    "parked": 2,
+    "declined": 3,
+    "incomplete": 3,
+    "read": 3,
+    "reported": 4,
+}
+"""What counts of the events of one reading; of equals the first."""
 _EVENTS = frozenset(get_args(Event))
 
 
@@ -74,7 +84,7 @@ class Record:
         """Digests of the objects that no decision of the keeper has looked at since the last replay."""
         considered: set[str] = set()
         for event in self.events:
-            if event["event"] == "replayed" and event["stage"] == "gather":
+            if event["event"] == "replayed" and event.get("stage") == "gather":
                 considered.clear()
             considered.update(event.get("objects", ()))
         return frozenset(self.objects) - considered
@@ -110,16 +120,15 @@ class Record:
         acknowledged = self.delivered.get(delivery.destination, {})
         return [result.name for result in delivery.results if result.name not in acknowledged]
 
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """Names of the destinations that get results of this study, whatever the revision."""
+        return tuple(sorted({delivery.destination for delivery in self.deliveries}))
+
     def parked_at(self, destination: str) -> str | None:
         """Return why delivery to `destination` is parked, or None."""
-        latest = self._latest(
-            lambda event: (
-                event["event"] in ("parked", "replayed")
-                and event.get("stage") == "send"
-                and event.get("destination") == destination
-            )
-        )
-        return latest["reason"] if latest and latest["event"] == "parked" else None
+        event = self._parking(destination)
+        return event["reason"] if event else None
 
     def destination_state(self, destination: str) -> State:
         """Return `delivering`, `delivered` or `parked` for one destination."""
@@ -129,12 +138,20 @@ class Record:
         return "delivering" if self.parked_at(destination) is None else "parked"
 
     @cached_property
+    def parked(self) -> tuple[Mapping[str, Any], ...]:
+        """The `parked` events that hold for this study now: of gathering, of reading, and one a destination.
+
+        Noted again as `replayed`, with the same stage, destination and revision, each leads back to its work.
+        """
+        deciding = [] if self.undecided else [self._decision, self._decision and self._turn_of_reading(self._decision)]
+        sending = [self._parking(name) for name in self.destinations if self.destination_state(name) == "parked"]
+        return tuple(event for event in (*deciding, *sending) if event and event["event"] == "parked")
+
+    @cached_property
     def outcome(self) -> Outcome:
         """Fold the record into one state."""
-        if self.undecided:
-            return Outcome("receiving")
-        decision = self._latest(lambda event: event["event"] in _DECISIONS - {"unchanged"} and "objects" in event)
-        if decision is None:
+        decision = self._decision
+        if self.undecided or decision is None:
             return Outcome("receiving")
         if decision["event"] == "declined":
             return Outcome("declined", decision["reason"], decision["at"])
@@ -142,36 +159,57 @@ class Record:
             return Outcome("parked", decision["reason"], decision["at"])
         return self._outcome_of_reading(decision)
 
+    @cached_property
+    def _decision(self) -> Mapping[str, Any] | None:
+        """The keeper's decision that holds: the latest, or what it left unchanged."""
+        latest = self._latest(lambda event: event["event"] in _DECISIONS and "objects" in event)
+        if latest and latest["event"] == "unchanged":
+            return self._latest(lambda event: event["event"] == "selected")
+        return latest
+
     def _outcome_of_reading(self, decision: Mapping[str, Any]) -> Outcome:
-        revision = int(decision["ready"]["revision"])
-        events = [
-            event
-            for event in self.events
-            if event.get("revision") == revision and event.get("stage") != "send" and "objects" not in event
-        ]
-        for event in reversed(events):
-            match event["event"]:
-                case "reported":
-                    return self._outcome_of_sending()
-                case "read" | "incomplete" | "declined" | "parked" as end:
-                    return Outcome(end, event["reason"], event["at"])
-                case "reading":
-                    return Outcome("reading")
-                case "replayed":
-                    return Outcome("queued")
-        return Outcome("queued")
+        turn = self._turn_of_reading(decision)
+        if turn is None or turn["event"] == "replayed":
+            return Outcome("queued")
+        if turn["event"] == "reading":
+            return Outcome("reading")
+        if turn["event"] == "reported":
+            return self._outcome_of_sending()
+        return Outcome(turn["event"], turn["reason"], turn["at"])
+
+    def _turn_of_reading(self, decision: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return what counts of the reading of the revision that `decision` selected; None before it began.
+
+        Two routers may read at once, after a lease ran out. Results that were written count whatever the other
+        one says, an end counts more than a failure to reach one, and the first of equals counts.
+        """
+        if decision["event"] != "selected":
+            return None
+        turns: list[Mapping[str, Any]] = []
+        for event in self.events:
+            if (
+                event.get("revision") == decision["revision"]
+                and event.get("stage") != "send"
+                and "objects" not in event
+            ):
+                turns = [event] if event["event"] == "replayed" else [*turns, event]
+        return max(turns, key=lambda event: _WEIGHTS[event["event"]], default=None)
 
     def _outcome_of_sending(self) -> Outcome:
-        destinations = sorted({delivery.destination for delivery in self.deliveries})
-        states = {destination: self.destination_state(destination) for destination in destinations}
+        states = {destination: self.destination_state(destination) for destination in self.destinations}
         if "delivering" in states.values():
             return Outcome("delivering")
         if "parked" in states.values():
-            parked = [name for name, state in states.items() if state == "parked"]
-            reasons = [f"{name}: {self.parked_at(name)}" for name in parked]
-            return Outcome("parked", "; ".join(reasons), self.events[-1]["at"])
+            parked = [event for event in self.parked if event["stage"] == "send"]
+            reasons = [f"{event['destination']}: {event['reason']}" for event in parked]
+            return Outcome("parked", "; ".join(reasons), max(event["at"] for event in parked))
         acknowledged = [at for results in self.delivered.values() for at in results.values()]
-        return Outcome("delivered", f"sent to {', '.join(destinations)}", max(acknowledged))
+        return Outcome("delivered", f"sent to {', '.join(states)}", max(acknowledged))
+
+    def _parking(self, destination: str) -> Mapping[str, Any] | None:
+        """Return the event that parks delivery to `destination`, unless it was replayed since."""
+        latest = self._latest(lambda event: event.get("stage") == "send" and event.get("destination") == destination)
+        return latest if latest and latest["event"] == "parked" else None
 
     def _latest(self, matches: Any) -> Mapping[str, Any] | None:
         return next((event for event in reversed(self.events) if matches(event)), None)
