@@ -59,7 +59,7 @@ def export(
     network.load_state_dict(saved["weights"])
     graph = out / "model.onnx"
     write_graph(network.eval(), graph)
-    np.savez_compressed(out / "golden.npz", **golden(graph, out / "examples"))
+    np.savez_compressed(out / "golden.npz", allow_pickle=False, **golden(graph, out / "examples"))
     digest = hashlib.sha256(graph.read_bytes()).hexdigest()
     (out / "manifest.toml").write_text(MANIFEST.format(digest=digest, threshold=round(saved["threshold"], 2)))
     typer.echo(f"{graph} has {graph.stat().st_size / 1e6:.1f} MB and digest {digest[:12]}.")

@@ -19,6 +19,10 @@ from scintilab.phantom.lesions import METASTASIS
 from scintilab.phantom.patient import Patient, draw_patient
 from scintilab.phantom.streams import stream
 
+SEED = 1
+TRAIN, VALIDATE, TEST = (0, 2600), (2600, 3000), (3000, 3500)
+"""Patients of population SEED, from and to: to learn from, to choose the threshold with, to be judged by."""
+
 
 class Population(NamedTuple):
     """Scans of n patients on the canvas, and the truth about them."""

@@ -11,16 +11,13 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
+from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor, nn
 
 from scintilab.evaluate import area_under_curve, best_threshold
 from scintilab.metastasis.network import Network
-from scintilab.metastasis.population import Population, population
-
-SEED = 1
-TRAIN, VALIDATE, TEST = (0, 2600), (2600, 3000), (3000, 3500)
-"""Patients of population SEED, from and to: to learn from, to choose the threshold with, to be judged by."""
+from scintilab.metastasis.population import SEED, TEST, TRAIN, VALIDATE, Population, population
 
 BATCH = 16
 
@@ -47,7 +44,7 @@ def train(
 
 def learn(patients: Population, *, epochs: int, rate: float) -> Network:
     """Fit a fresh network; the same patients, seed and thread count give the same weights."""
-    network = Network().train()
+    network = Network()
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
     steps = epochs * (len(patients.metastatic) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rate, total_steps=steps, pct_start=0.2)
@@ -66,10 +63,11 @@ def learn(patients: Population, *, epochs: int, rate: float) -> Network:
             schedule.step()
             losses.append(loss.item())
         typer.echo(f"Epoch {epoch + 1}: loss {np.mean(losses):.3f}")
-    return network.eval()
+    network.eval()
+    return network
 
 
-def read(network: Network, patients: Population) -> np.ndarray:
+def read(network: Network, patients: Population) -> NDArray[np.float32]:
     """Return the probability for each patient, [n]."""
     answers = []
     with torch.inference_mode():
@@ -86,7 +84,7 @@ def _loss(network: Network, canvas: Tensor, answer: Tensor) -> Tensor:
     return nn.functional.binary_cross_entropy_with_logits(logit.float(), answer)
 
 
-def _shuffled(count: int, order: np.random.Generator) -> Iterator[np.ndarray]:
+def _shuffled(count: int, order: np.random.Generator) -> Iterator[NDArray[np.intp]]:
     """Yield full batches of patients, sorted within a batch because the canvases are read from disk."""
     shuffled = order.permutation(count)[: count // BATCH * BATCH]
     yield from np.sort(shuffled.reshape(-1, BATCH), axis=1)

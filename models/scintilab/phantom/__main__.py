@@ -33,7 +33,7 @@ def contact_sheet(
 def grey(counts: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """Paint one view as a film: black is hot, and one pixel in a hundred is blacker than black."""
     hot = np.percentile(counts[counts > 0], 99)
-    return np.uint8(255 - 255 * np.clip(counts / hot, 0, 1) ** 0.7)
+    return (255 - 255 * np.clip(counts / hot, 0, 1) ** 0.7).astype(np.uint8)
 
 
 if __name__ == "__main__":

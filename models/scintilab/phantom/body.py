@@ -103,7 +103,8 @@ class Body:
 
     def glow(self, concentration: Array) -> Array:
         """Return what soft tissue of that concentration per volume sends out, per mm2 of skin, either way."""
-        return concentration * (1 - np.exp(-ATTENUATION * self.thickness)) / ATTENUATION
+        glow: Array = concentration * (1 - np.exp(-ATTENUATION * self.thickness)) / ATTENUATION
+        return glow
 
 
 def body_of(pose: Pose, bmi: float, sex: str) -> Body:
@@ -150,7 +151,8 @@ def at(surface: Array, x: Array, z: Array) -> Array:
 def mottled(rng: np.random.Generator, spread: float) -> Array:
     """Return a smooth random grid round 1: muscle, fat and bowel take up unequally."""
     rough = gaussian_filter(rng.normal(0, 1, (_Z.size, _X.size)), 3)
-    return np.clip(1 + spread * rough / rough.std(), 0.3, None)
+    mottle: Array = np.clip(1 + spread * rough / rough.std(), 0.3, None)
+    return mottle
 
 
 def _survival(depth: Array, lung: Array) -> Array:

@@ -63,7 +63,8 @@ def scan(
         uint16 [2, 1024, 256]: anterior, and posterior as seen from behind.
     """
     rate = expected(patient, camera, top_mm=top_mm)
-    return rng.poisson(rate * (2 * counts / rate.sum())).clip(0, 65535).astype(np.uint16)
+    noisy: NDArray[np.uint16] = rng.poisson(rate * (2 * counts / rate.sum())).clip(0, 65535).astype(np.uint16)
+    return noisy
 
 
 def expected(patient: Patient, camera: Camera, *, top_mm: float = 90) -> Array:
@@ -106,12 +107,11 @@ def _blurred(pixel: NDArray[np.intp], weight: Array, distance: Array, glow: Arra
     """Project points and soft tissue onto one detector, [1024, 256]."""
     shape = (ROWS, COLS + _PAD)
     place = (np.clip(distance, _PLANES[0], _PLANES[-1]) - _PLANES[0]) / (_PLANES[1] - _PLANES[0])
+    middle = len(_PLANES) // 2
     spectrum = np.zeros((ROWS, shape[1] // 2 + 1), np.complex64)
     for index, transfer in enumerate(_transfer(camera)):
         share = weight * np.clip(1 - np.abs(place - index), 0, None)
-        plane = np.bincount(pixel, share, ROWS * shape[1]).reshape(shape)
-        if index == len(_PLANES) // 2:
-            plane += glow
+        plane = np.bincount(pixel, share, ROWS * shape[1]).reshape(shape) + (glow if index == middle else 0)
         spectrum += rfft2(plane.astype(np.float32)) * transfer
     image: Array = np.clip(irfft2(spectrum, shape), 0, None)
     return image[:, _PAD // 2 : -_PAD // 2]
@@ -140,4 +140,5 @@ def _field_of_view(patient: Patient, camera: Camera, top_mm: float) -> NDArray[n
     from_middle = np.abs(np.arange(ROWS) + 0.5 - ROWS / 2) * camera.pixel
     rows = from_middle < patient.height_mm / 2 + top_mm
     cols = np.abs(np.arange(COLS) + 0.5 - COLS / 2) < COLS / 2 - 13
-    return rows[:, None] & cols
+    field: NDArray[np.bool_] = rows[:, None] & cols
+    return field

@@ -47,7 +47,7 @@ def tube(
     fill = _even_cover(length * 2 * float(np.mean(radius)), 3)
     along, angle = fill[:, 0], 2 * np.pi * fill[:, 2]
     size = np.interp(along, np.linspace(0, 1, np.size(radius)), np.atleast_1d(radius))
-    side = _unit(np.cross(line(along, 1), across))
+    side = _unit(np.cross(line(along, 1), np.asarray(across, float)))
     front = _unit(np.cross(line(along, 1), side))
     section = side * np.cos(angle)[:, None] + depth * front * np.sin(angle)[:, None]
     position = line(along) + section * (size * np.sqrt(fill[:, 1]))[:, None]
@@ -116,7 +116,8 @@ def _even_cover(silhouette_mm2: float, dimensions: int) -> Array:
     for _ in range(30):
         ratio = (1 + ratio) ** (1 / (dimensions + 1))
     steps = ratio ** -np.arange(1.0, dimensions + 1)
-    return (0.5 + np.outer(np.arange(1, count + 1), steps)) % 1
+    cover: Array = (0.5 + np.outer(np.arange(1, count + 1), steps)) % 1
+    return cover
 
 
 def _smooth_line(knots: Array) -> tuple[float, CubicSpline]:
@@ -125,4 +126,5 @@ def _smooth_line(knots: Array) -> tuple[float, CubicSpline]:
 
 
 def _unit(vectors: Array) -> Array:
-    return vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + 1e-9)
+    unit: Array = vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + 1e-9)
+    return unit

@@ -67,7 +67,7 @@ def benign(rng: np.random.Generator, skeleton: Skeleton) -> Iterator[Lesion]:
         contrast = 1 + rng.lognormal(0.3, 0.5)
         yield _focus(rng, skeleton, DEGENERATION, bone, rng.uniform(6, 12), contrast)
     if rng.random() < 0.14:
-        yield from _broken_ribs(rng, skeleton, count=rng.integers(2, 6))
+        yield from _broken_ribs(rng, skeleton, count=int(rng.integers(2, 6)))
     if rng.random() < 0.12:
         yield from _broken_ribs(rng, skeleton, count=1)
     if rng.random() < 0.10:

@@ -194,7 +194,10 @@ def _half_pelvis() -> Parts:
 def _arm() -> Parts:
     elbow, wrist = np.array([226, -18, 1090]), np.array([262, 12, 838])
     yield "humerus", ellipsoid((172, -14, 1392), (23, 23, 25), 2.7)
-    yield "humerus", tube([(176, -14, 1385), (200, -18, 1240), elbow + (0, 0, 8)], (16, 10.5, 12), 1.5, ends=(1.3, 1.4))
+    yield (
+        "humerus",
+        tube(np.vstack([(176, -14, 1385), (200, -18, 1240), elbow + (0, 0, 8)]), (16, 10.5, 12), 1.5, ends=(1.3, 1.4)),
+    )
     yield "elbow", ellipsoid(elbow + (0, 0, 4), (24, 11, 14), 1.9)
     yield "forearm", tube([elbow + (-9, -6, -5), wrist + (-14, -4, 0)], (9, 6.5, 7.5), 1.6, ends=(1.3, 1.3))
     yield "forearm", tube([elbow + (10, 4, -8), wrist + (10, 4, 0)], (8, 7, 11), 1.6, ends=(1.3, 1.5))

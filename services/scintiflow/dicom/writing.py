@@ -17,6 +17,8 @@ from pydicom.sr.coding import Code
 from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian, NuclearMedicineImageStorage
 
+from scintiflow.dicom.identity import EQUIPMENT, IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
+
 MDP = Code("96390006", "SCT", "Technetium Tc^99m^ medronate")
 """Methylene diphosphonate (DICOM CID 25), the commonest bone tracer."""
 
@@ -68,6 +70,8 @@ def whole_body_image(
     image = Dataset()
     image.file_meta = FileMetaDataset()
     image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    image.file_meta.ImplementationClassUID = IMPLEMENTATION_UID
+    image.file_meta.ImplementationVersionName = IMPLEMENTATION_VERSION
     image.update(_subject(patient, acquired_at))
     image.update(_identity(counts, patient, acquired_at, study_uid))
     image.update(_equipment(synthetic))
@@ -125,9 +129,14 @@ def _uid(*parts: str) -> UID:
 
 def _equipment(synthetic: bool) -> Dataset:
     equipment = Dataset()
-    equipment.Manufacturer = "scintiflow"
-    equipment.ManufacturerModelName = "whole body image"
+    equipment.Manufacturer = EQUIPMENT.manufacturer
+    equipment.ManufacturerModelName = EQUIPMENT.model
+    equipment.SoftwareVersions = EQUIPMENT.version
     if synthetic:
+        maker = Dataset()
+        maker.update(equipment)
+        maker.PurposeOfReferenceCodeSequence = [_coded(codes.DCM.SynthesizingEquipment)]
+        equipment.ContributingEquipmentSequence = [maker]
         equipment.SyntheticData = "YES"
     return equipment
 
