@@ -136,9 +136,10 @@ def judge(header: Dataset, encoded_bytes: int | None = None) -> tuple[str, ...]:
     _require_planar_scan(header)
     _require_counts(header)
     _require_whole_body(header)
+    nuclide_note = _nuclide_note(header)
     tracer = _tracer(header)
     notes = (
-        _nuclide_note(header),
+        nuclide_note,
         {"bone": None, "pyrophosphate": CARDIAC_ONLY, "unknown": TRACER_UNKNOWN}[tracer],
         _delay_note(header, tracer),
         _age_note(header),
@@ -277,7 +278,7 @@ def _dose_text(header: Dataset) -> str:
 
 def _meaning(code: Code, known: Iterable[Code]) -> str | None:
     """Return what the standard calls `code`: never the header's own words, which could hold anything."""
-    return next((one.meaning.replace("^", " ").strip() for one in known if one == code), None)
+    return next((" ".join(one.meaning.replace("^", " ").split()) for one in known if one == code), None)
 
 
 def _delay_note(header: Dataset, tracer: Tracer) -> str | None:

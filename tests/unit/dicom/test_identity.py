@@ -1,0 +1,100 @@
+"""Names and UIDs that follow from content alone."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.uid import UID, Comprehensive3DSRStorage
+
+from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, SelectedView
+from scintiflow.dicom.identity import (
+    EQUIPMENT,
+    IMPLEMENTATION_UID,
+    IMPLEMENTATION_VERSION,
+    is_our_result,
+    result_uid,
+    series_uid,
+    study_folder,
+)
+from scintiflow.dicom.privacy import log_name
+from tests.builders import having, our_result, scan
+
+VIEWS = st.lists(
+    st.builds(
+        SelectedView,
+        view=st.sampled_from([VIEW_ANTERIOR, VIEW_POSTERIOR]),
+        sop_instance_uid=st.from_regex(r"[0-9]{1,9}(\.[0-9]{1,9}){0,5}", fullmatch=True),
+        frame=st.integers(1, 64),
+    ),
+    min_size=1,
+    max_size=2,
+)
+WORDS = st.text(max_size=70)
+
+
+@given(views=VIEWS, digest=WORDS, kind=WORDS, version=WORDS)
+def test_a_result_has_one_valid_uid(views: list[SelectedView], digest: str, kind: str, version: str) -> None:
+    """The same inputs give the same UID, in whatever order the views come; it is valid and at most 64 characters."""
+    uid = result_uid(views, digest, kind, version)
+    assert uid == result_uid(list(reversed(views)), digest, kind, version)
+    assert UID(uid).is_valid
+    assert len(uid) <= 64
+    assert uid.startswith("2.25.")
+    assert series_uid(views, kind, version).is_valid
+
+
+@given(views=VIEWS, other=VIEWS)
+def test_other_views_give_other_uids(views: list[SelectedView], other: list[SelectedView]) -> None:
+    """A result's UID changes exactly when the selected frames do."""
+    named = [sorted((one.sop_instance_uid, one.frame, one.view) for one in some) for some in (views, other)]
+    same = named[0] == named[1]
+    assert (result_uid(views, "d", "report", "1") == result_uid(other, "d", "report", "1")) == same
+    assert (series_uid(views, "report", "1") == series_uid(other, "report", "1")) == same
+
+
+def test_model_kind_and_encoder_are_part_of_a_result() -> None:
+    """Another model, another kind or a new encoder makes another instance; the series is shared by models."""
+    views = [SelectedView(view=VIEW_ANTERIOR, sop_instance_uid="1.2", frame=1)]
+    uids = {
+        result_uid(views, "digest", "report", "1"),
+        result_uid(views, "other", "report", "1"),
+        result_uid(views, "digest", "picture", "1"),
+        result_uid(views, "digest", "report", "2"),
+        series_uid(views, "report", "1"),
+        series_uid(views, "picture", "1"),
+    }
+    assert len(uids) == 6
+
+
+def test_result_uids_stay_what_they_are() -> None:
+    """A new release must not send stored results again under new UIDs."""
+    views = [SelectedView(view=VIEW_ANTERIOR, sop_instance_uid="1.2", frame=1)]
+    assert result_uid(views, "digest", "report", "1") == "2.25.121575250115574594271346038472751037954"
+    assert study_folder("1.2.3") == "c47f5b18b8a430e698b9fe15e51f6119"
+
+
+@given(uid=st.text())
+def test_a_study_folder_is_a_plain_name(uid: str) -> None:
+    """Nothing in a Study Instance UID, however hostile, reaches the file system."""
+    assert len(study_folder(uid)) == 32
+    assert set(study_folder(uid)) <= set("0123456789abcdef")
+
+
+def test_logs_see_a_short_name() -> None:
+    """A log line names a study by the first 12 digits of its folder."""
+    assert log_name(study_folder("1.2.3")) == study_folder("1.2.3")[:12]
+
+
+def test_our_results_are_recognised_by_uid_or_by_class_and_equipment() -> None:
+    """A UID we made, or SR and Secondary Capture of our equipment, is ours; equipment alone decides nothing."""
+    result = our_result(scan())
+    assert is_our_result(result, made=())
+    assert is_our_result(having(our_result(scan()), SOPClassUID=Comprehensive3DSRStorage), made=())
+    assert is_our_result(scan(), made={scan().SOPInstanceUID})
+    ours = having(scan(), Manufacturer=EQUIPMENT.manufacturer, ManufacturerModelName=EQUIPMENT.model)
+    assert not is_our_result(ours, made=())
+    assert not is_our_result(having(our_result(scan()), ManufacturerModelName="whole body image"), made=())
+
+
+def test_we_introduce_ourselves_within_the_standard() -> None:
+    """Implementation UID and version name fit their elements (PS3.7 D.3.3.2)."""
+    assert IMPLEMENTATION_UID.is_valid
+    assert len(IMPLEMENTATION_VERSION) <= 16
