@@ -53,9 +53,7 @@ def find(classifier: httpx.Client, model: Model, ready: StudyReady, decoded: Dec
         finding.reason = " and ".join(f"{name} view missing" for name in missing)
         return finding
     answer, tensors = _infer(classifier, model.name, decoded)
-    probability, heat = float(tensors["probability"][0, 0]), tensors["map"][0, 0]
-    if not (0.0 <= probability <= 1.0 and np.isfinite(heat).all()):
-        raise Unavailable(f"The model {model.name} answered with something that is no probability.")
+    probability, heat = _usable(model.name, tensors)
     finding.status = Finding.STATUS_SHADOW if shadow else Finding.STATUS_ASSESSED
     finding.probability = probability
     finding.positive = probability >= finding.threshold
@@ -115,6 +113,16 @@ def _infer(
         return answer["parameters"], _tensors(answer["outputs"], response.content[size:])
     except (KeyError, ValueError, IndexError) as error:
         raise Unavailable(f"The classifier's answer for {model} cannot be read.") from error
+
+
+def _usable(model: str, tensors: Mapping[str, NDArray[np.float32]]) -> tuple[float, NDArray[np.float32]]:
+    """Return probability and map [h, w] of one scan; NaN and wrong shapes are the engine's trouble, not the study's."""
+    probability, heat = tensors["probability"], tensors["map"]
+    if probability.shape != (1, 1) or heat.ndim != 4 or heat.shape[:2] != (1, 1):
+        raise Unavailable(f"The model {model} answered with tensors of the wrong shape.")
+    if not (0.0 <= probability[0, 0] <= 1.0 and np.isfinite(heat).all()):
+        raise Unavailable(f"The model {model} answered with something that is no probability.")
+    return float(probability[0, 0]), heat[0, 0]
 
 
 def _tensors(outputs: list[Mapping[str, Any]], body: bytes) -> dict[str, NDArray[np.float32]]:

@@ -1,0 +1,295 @@
+"""Reading, against a server that speaks the classifier's protocol and fails when told to."""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+from redis import Redis
+
+from scintiflow.config import Configuration
+from scintiflow.contracts.v1.study_pb2 import StudyReady
+from scintiflow.dicom.identity import study_folder
+from scintiflow.errors import Failed, ScintiflowError, Unavailable
+from scintiflow.keeper.gather import gather
+from scintiflow.records import Record, read_findings, read_record, result_path
+from scintiflow.router.read import Router
+from scintiflow.store import Store
+from scintiflow.stream import Delivery, Stream
+from tests.stack import EXAMPLES
+
+PACS = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 104, "synthetic": "too"}
+FACTS: dict[str, Any] = {
+    "version": "0.1.0",
+    "digest": "ab" * 32,
+    "label": "bone metastases",
+    "requires": ["anterior", "posterior"],
+    "threshold": 0.5,
+    "evidence": "simulated patients",
+    "question": {"value": "94222008", "scheme": "SCT", "meaning": "Bony metastasis"},
+    "site": None,
+}
+
+
+class Classifier(ThreadingHTTPServer):
+    """Answers like the classifier; `status`, `probability` and `map_shape` make it fail."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.probability = 0.75
+        self.map_shape = (1, 1, 4, 8)
+        self.asked = 0
+        super().__init__(("127.0.0.1", 0), _Answer)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: Classifier
+
+    def do_GET(self) -> None:
+        self._send(json.dumps({"name": "metastasis", "parameters": FACTS}).encode())
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.endswith("index"):
+            return self._send(json.dumps([{"name": "metastasis", "state": "READY"}]).encode())
+        self.server.asked += 1
+        heat = np.ones(self.server.map_shape, "<f4").tobytes()
+        outputs = [
+            _output("probability", (1, 1), 4),
+            _output("logit", (1, 1), 4),
+            _output("map", self.server.map_shape, len(heat)),
+        ]
+        parameters = {"engine": "test", "precision": "f32", "digest": FACTS["digest"]}
+        head = json.dumps({"outputs": outputs, "parameters": parameters}).encode()
+        values = np.array([self.server.probability, 1.0], "<f4").tobytes()
+        return self._send(head + values + heat, {"Inference-Header-Content-Length": str(len(head))})
+
+    def _send(self, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(self.server.status)
+        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def _output(name: str, shape: tuple[int, ...], size: int) -> dict[str, Any]:
+    return {"name": name, "shape": shape, "datatype": "FP32", "parameters": {"binary_data_size": size}}
+
+
+@pytest.fixture
+def classifier() -> Iterator[Classifier]:
+    """A classifier that may be told to fail."""
+    server = Classifier()
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty DATA."""
+    return Store(tmp_path)
+
+
+def a_router(store: Store, redis: Redis, classifier: Classifier, **rules: Any) -> Router:
+    """A router for one PACS, or with other rules."""
+    configuration = Configuration.model_validate({"destinations": [PACS]} | rules)
+    client = httpx.Client(base_url=classifier.url, timeout=2)
+    queues = {name: Stream(redis, f"results:{name}") for name in configuration.destination}
+    return Router(store, client, configuration, queues)
+
+
+def stored(store: Store, scan: Dataset) -> Delivery:
+    """Store and gather one scan; return it as the router takes it from its queue."""
+    folder = study_folder(scan.StudyInstanceUID)
+    part = store.data / "part"
+    scan.save_as(part, enforce_file_format=True)
+    store.put_object(part, folder, hashlib.sha256(part.read_bytes()).hexdigest())
+    decision = gather(store, folder, time.time())
+    assert decision is not None and decision.ready is not None, decision
+    ready = decision.ready
+    return Delivery("1-0", f"{folder}:r{ready.revision}", ready.SerializeToString(), retries=0, failures=0)
+
+
+def example() -> Dataset:
+    """The first example scan."""
+    return dcmread(EXAMPLES[0])
+
+
+def record_of(store: Store, delivery: Delivery) -> Record:
+    """The record of the delivered study."""
+    return read_record(store, StudyReady.FromString(delivery.body).study)
+
+
+def test_a_ready_study_becomes_findings_results_and_work_for_the_sender(
+    store: Store, redis: Redis, classifier: Classifier
+) -> None:
+    """One reading writes a finding, a report and a picture, and queues them once for the destination."""
+    delivery = stored(store, example())
+    a_router(store, redis, classifier).read(delivery)
+    record = record_of(store, delivery)
+    assert record.outcome.state == "delivering"
+    assert [result.kind for result in record.deliveries[0].results] == ["report", "picture"]
+    finding = read_findings(store, record.folder, 1)[0]
+    assert (finding.probability, finding.positive, finding.engine) == (0.75, True, "test")
+    assert "Model evidence: simulated patients." in finding.notes
+    assert Stream(redis, "results:pacs").depth().waiting == 1
+
+
+def test_reading_again_changes_nothing(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """A study that comes twice, as after a crash, keeps its first finding and its stored bytes."""
+    delivery, router = stored(store, example()), a_router(store, redis, classifier)
+    router.read(delivery)
+    record = record_of(store, delivery)
+    before = {r.name: result_path(store, record.folder, r.name).read_bytes() for r in record.deliveries[0].results}
+    classifier.probability = 0.1
+    (store.study(record.folder) / "events.jsonl").write_bytes(
+        b"\n".join(line for line in _lines(store, record.folder) if b'"reported"' not in line) + b"\n"
+    )
+    router.read(delivery)
+    after = record_of(store, delivery)
+    assert {
+        r.name: result_path(store, record.folder, r.name).read_bytes() for r in after.deliveries[0].results
+    } == before
+    assert read_findings(store, record.folder, 1)[0].probability == 0.75
+
+
+def test_a_missing_view_ends_as_incomplete_with_the_sentence(
+    store: Store, redis: Redis, classifier: Classifier
+) -> None:
+    """No model guesses: without the posterior view nothing is asked and nothing is sent."""
+    delivery = stored(store, _anterior_only(example()))
+    a_router(store, redis, classifier).read(delivery)
+    outcome = record_of(store, delivery).outcome
+    assert (outcome.state, outcome.reason) == ("incomplete", "metastasis not assessed: posterior view missing")
+    assert classifier.asked == 0
+    assert not (store.study(record_of(store, delivery).folder) / "results").exists()
+
+
+def test_without_a_destination_a_study_ends_as_read(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """Findings are recorded although nobody takes the results."""
+    delivery = stored(store, example())
+    a_router(store, redis, classifier, destinations=[PACS | {"synthetic": "no"}]).read(delivery)
+    outcome = record_of(store, delivery).outcome
+    assert (outcome.state, outcome.reason) == ("read", "No destination takes its results.")
+
+
+def test_a_shadow_model_answers_and_sends_nothing(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """A model in the shadow is run and recorded only."""
+    delivery = stored(store, example())
+    a_router(store, redis, classifier, models={"metastasis": {"mode": "shadow"}}).read(delivery)
+    assert record_of(store, delivery).outcome.reason == "Only shadow models answered; nothing is sent."
+
+
+def test_a_model_that_is_off_is_not_asked(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """With every model off a study ends as incomplete, and says where to switch one on."""
+    delivery = stored(store, example())
+    a_router(store, redis, classifier, models={"metastasis": {"mode": "off"}}).read(delivery)
+    assert record_of(store, delivery).outcome.reason == "No model is enabled in scintiflow.toml."
+    assert classifier.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"status": 503}, Unavailable),
+        ({"status": 429}, Unavailable),
+        ({"status": 500}, Unavailable),
+        ({"probability": float("nan")}, Unavailable),
+        ({"probability": 1.5}, Unavailable),
+        ({"map_shape": (1, 4)}, Unavailable),
+        ({"status": 400}, Failed),
+    ],
+)
+def test_a_classifier_in_trouble_is_asked_again(
+    store: Store, redis: Redis, classifier: Classifier, fault: dict[str, Any], error: type[ScintiflowError]
+) -> None:
+    """Overload, nonsense and refusals write no finding; the study can be read when the classifier is well."""
+    delivery, router = stored(store, example()), a_router(store, redis, classifier)
+    for name, value in fault.items():
+        setattr(classifier, name, value)
+    with pytest.raises(error):
+        router.read(delivery)
+    record = record_of(store, delivery)
+    assert (record.outcome.state, read_findings(store, record.folder, 1)) == ("reading", ())
+    classifier.status, classifier.probability, classifier.map_shape = 200, 0.75, (1, 1, 4, 8)
+    router.read(delivery)
+    assert record_of(store, delivery).outcome.state == "delivering"
+
+
+def test_a_classifier_that_is_away_is_waited_for(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """Nobody listening is Unavailable, not a failure of the study."""
+    delivery = stored(store, example())
+    classifier.shutdown()
+    classifier.server_close()
+    with pytest.raises(Unavailable, match="does not answer"):
+        a_router(store, redis, classifier).read(delivery)
+
+
+def test_zero_counts_are_declined(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """A scan without counts is declined with the reason, and nothing is asked."""
+    scan = example()
+    scan.decompress()
+    scan.PixelData = bytes(len(scan.PixelData))
+    delivery = stored(store, scan)
+    a_router(store, redis, classifier).read(delivery)
+    assert record_of(store, delivery).outcome.state == "declined"
+    assert classifier.asked == 0
+
+
+def test_a_revision_names_the_report_it_replaces(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """A later pair is reported anew, and its report names its predecessor."""
+    router = a_router(store, redis, classifier)
+    first = example()
+    router.read(stored(store, first))
+    second = dcmread(EXAMPLES[0])
+    later = datetime.strptime(second.AcquisitionTime[:6], "%H%M%S").replace(hour=23).strftime("%H%M%S")
+    second.AcquisitionTime = second.ContentTime = later
+    second.SOPInstanceUID = second.file_meta.MediaStorageSOPInstanceUID = f"{first.SOPInstanceUID}.1"
+    isotope = second.RadiopharmaceuticalInformationSequence[0]
+    isotope.RadiopharmaceuticalStartTime = "200000"
+    delivery = stored(store, second)
+    router.read(delivery)
+    record = record_of(store, delivery)
+    reports = [dcmread(result_path(store, record.folder, f"r{n}-metastasis-report")) for n in (1, 2)]
+    named = reports[1].PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
+    assert named.ReferencedSOPInstanceUID == reports[0].SOPInstanceUID
+    assert len(record.deliveries) == 2
+
+
+def test_parking_keeps_the_sentence(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """What cannot be read is parked in the record with the reason."""
+    delivery = stored(store, example())
+    a_router(store, redis, classifier).park(delivery, "Its pixel data cannot be decoded.")
+    outcome = record_of(store, delivery).outcome
+    assert (outcome.state, outcome.reason) == ("parked", "Its pixel data cannot be decoded.")
+
+
+def _anterior_only(scan: Dataset) -> Dataset:
+    scan.decompress()
+    scan.PixelData = scan.PixelData[: len(scan.PixelData) // 2]
+    scan.NumberOfFrames = 1
+    scan.EnergyWindowVector, scan.DetectorVector, scan.NumberOfDetectors = [1], [1], 1
+    scan.DetectorInformationSequence = scan.DetectorInformationSequence[:1]
+    return scan
+
+
+def _lines(store: Store, folder: str) -> list[bytes]:
+    return (store.study(folder) / "events.jsonl").read_bytes().splitlines()
