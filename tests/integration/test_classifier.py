@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -82,6 +81,14 @@ def is_ready(client: httpx.Client) -> bool:
 def settled(client: httpx.Client) -> bool:
     """Tell whether no model is being loaded any more."""
     return all(entry["state"] != "LOADING" for entry in client.post("/v2/repository/index").json())
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Tell whether a process has ended, whether or not anybody has asked how."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @pytest.fixture(scope="module")
@@ -442,7 +449,7 @@ def test_a_stop_is_quick_and_leaves_nothing(tmp_path: Path) -> None:
         assert home.is_dir()
         process.terminate()
         assert process.wait(timeout=5) == 0
-        wait_until(lambda: not any(one.is_running() for one in family), 1)
+        wait_until(lambda: all(map(is_gone, family)), 1)
         assert not home.exists()
 
 
@@ -451,10 +458,21 @@ def test_killing_the_supervisor_frees_the_port(tmp_path: Path) -> None:
     model_folder(tmp_path, "bright")
     with started(tmp_path) as (client, process):
         wait_until(lambda: is_ready(client))
-        children = psutil.Process(process.pid).children(recursive=True)
-        assert children
-        process.send_signal(signal.SIGKILL)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        assert workers
+        process.kill()
         process.wait()
-        wait_until(lambda: not any(child.is_running() for child in children), 5)
+        wait_until(lambda: all(map(is_gone, workers)), 5)
         with pytest.raises(httpx.ConnectError):
             client.get("/readyz")
+
+
+def test_a_worker_whose_supervisor_died_during_its_start_ends_too(tmp_path: Path) -> None:
+    """kill -9 of the parent before the worker could ask to die with it leaves nothing either."""
+    environment = os.environ | {"SCINTIFLOW_PORT_OFFSET": str(free_port() - 3000), "SCINTIFLOW_MODELS": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-m", "scintiflow.classifier"], env=environment) as process:
+        supervisor = psutil.Process(process.pid)
+        wait_until(lambda: bool(supervisor.children()))
+        workers = supervisor.children()
+        process.kill()
+    wait_until(lambda: all(map(is_gone, workers)))

@@ -10,6 +10,8 @@ from scintiflow.lifetime import die_with_parent
 _SERVICE = "scintiflow.classifier.service:Classifier"
 _GRACE_SECONDS = 3
 """How long a stop waits for requests that run."""
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than clients keep an idle connection, so that the client, who knows when it asks, is the one to close it."""
 
 
 def main() -> None:
@@ -24,10 +26,8 @@ def main() -> None:
         }
         from bentoml_cli.cli import cli
 
-        cli(
-            ["serve", _SERVICE, f"--host={host}", f"--port={port}", f"--timeout-graceful-shutdown={_GRACE_SECONDS}"],
-            standalone_mode=False,
-        )
+        times = [f"--timeout-graceful-shutdown={_GRACE_SECONDS}", f"--timeout-keep-alive={_KEEP_ALIVE_SECONDS}"]
+        cli(["serve", _SERVICE, f"--host={host}", f"--port={port}", *times], standalone_mode=False)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,13 @@ import bentoml
 
 
 # BentoML's own metrics and access log are off: both would name every path that a stranger asks for.
-@bentoml.service(name="classifier", workers=1, metrics={"enabled": False}, logging={"access": {"enabled": False}})
+@bentoml.service(
+    name="classifier",
+    workers=1,
+    traffic={"timeout": 60, "max_concurrency": 64},
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+)
 class Classifier:
     """Every classifier under models/, behind the Open Inference Protocol v2 and `POST /classify`."""
 

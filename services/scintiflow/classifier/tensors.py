@@ -152,7 +152,8 @@ def _from_json(tensor: _Input) -> Floats:
         raise Refused(f"The data of {tensor.name} are numbers, flat or nested like its shape.")
     if values.size != np.prod(tensor.shape):
         raise Refused(f"{tensor.name} holds {values.size} values, its shape {int(np.prod(tensor.shape))}.")
-    return values.astype(np.float32)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused with the rest
+        return values.astype(np.float32)
 
 
 def _outputs(header: _Request) -> dict[str, bool]:

@@ -125,7 +125,6 @@ def test_outputs_are_chosen_one_by_one_or_all_together(changes: dict[str, Any], 
         (json_body(outputs=[{"name": "map"}, {"name": "map"}]), "each once"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:overflow")
 def test_a_broken_request_is_refused_with_its_place(body: bytes, sentence: str) -> None:
     """Whatever is wrong, the sentence names the tensor and what was expected."""
     with pytest.raises(Refused, match=sentence):
