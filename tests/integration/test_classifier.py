@@ -53,6 +53,7 @@ def started(models: Path, **settings: str) -> Iterator[tuple[httpx.Client, subpr
     environment = os.environ | {
         "SCINTIFLOW_PORT_OFFSET": str(port - 3000),
         "SCINTIFLOW_MODELS": str(models),
+        "TMPDIR": str(models.parent),
         **{f"SCINTIFLOW_CLASSIFIER_{name.upper()}": value for name, value in settings.items()},
     }
     process = subprocess.Popen([sys.executable, "-m", "scintiflow.classifier"], env=environment)
@@ -441,7 +442,6 @@ def test_overload_is_answered_at_once(tmp_path: Path) -> None:
 def test_a_stop_is_quick_and_leaves_nothing(tmp_path: Path) -> None:
     """SIGTERM ends all processes within five seconds and removes the server's temporary home."""
     model_folder(tmp_path / "models", "bright")
-    (tmp_path / "tmp").mkdir()
     with started(tmp_path / "models") as (client, process):
         wait_until(lambda: is_ready(client))
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
@@ -469,7 +469,11 @@ def test_killing_the_supervisor_frees_the_port(tmp_path: Path) -> None:
 
 def test_a_worker_whose_supervisor_died_during_its_start_ends_too(tmp_path: Path) -> None:
     """kill -9 of the parent before the worker could ask to die with it leaves nothing either."""
-    environment = os.environ | {"SCINTIFLOW_PORT_OFFSET": str(free_port() - 3000), "SCINTIFLOW_MODELS": str(tmp_path)}
+    environment = os.environ | {
+        "SCINTIFLOW_PORT_OFFSET": str(free_port() - 3000),
+        "SCINTIFLOW_MODELS": str(tmp_path),
+        "TMPDIR": str(tmp_path),
+    }
     with subprocess.Popen([sys.executable, "-m", "scintiflow.classifier"], env=environment) as process:
         supervisor = psutil.Process(process.pid)
         wait_until(lambda: bool(supervisor.children()))
