@@ -20,6 +20,7 @@ from scintiflow.errors import Refused
 from scintiflow.lifetime import die_with_parent
 
 _DAMAGED = "The pixels cannot be decoded, so they are damaged or cut short: send the scan again."
+_GONE = "An object of the study is no longer on disk: send the study again."
 _TOO_MUCH_MEMORY = "Decoding the pixels takes more memory than any scan needs: send the scan without compression."
 
 
@@ -42,6 +43,8 @@ def _serve(request: dict[str, Any], used: int, out: IO[bytes]) -> None:
         counts, pixel_mm = counts_of(Path(request["path"]), request["frames"], request["pixel_bytes"])
     except Refused as refused:
         _answer(out, {"refused": str(refused)})
+    except FileNotFoundError:
+        _answer(out, {"refused": _GONE})
     except MemoryError:
         _answer(out, {"refused": _TOO_MUCH_MEMORY})
     except BaseException:
