@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,16 +27,19 @@ class Model:
     facts: Mapping[str, Any]
 
 
-def served_models(classifier: httpx.Client) -> list[Model]:
-    """Ask which models are ready, ordered by name.
+def ready_models(classifier: httpx.Client, wanted: Callable[[str], bool]) -> list[Model]:
+    """Ask for the wanted models among those that are served, ordered by name.
 
     Raises:
-        Unavailable: the classifier does not answer or serves no ready model.
+        Unavailable: the classifier does not answer, or a wanted model is not ready.
     """
-    index = _json(_ask(classifier, "POST", "/v2/repository/index", content=b"{}"))
-    names = sorted(entry["name"] for entry in index if entry["state"] == "READY")
-    if not names or len(names) < len(index):
-        raise Unavailable("The classifier has a model that is not ready; see its /readyz.")
+    index = {entry["name"]: entry["state"] for entry in _json(_ask(classifier, "POST", "/v2/repository/index"))}
+    if not index:
+        raise Unavailable("The classifier serves no model yet.")
+    names = sorted(filter(wanted, index))
+    for name in names:
+        if index[name] != "READY":
+            raise Unavailable(f"The model {name} is not ready; `scintiflow status` says why.")
     return [Model(name, _json(_ask(classifier, "GET", f"/v2/models/{name}"))["parameters"]) for name in names]
 
 

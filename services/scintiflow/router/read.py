@@ -22,7 +22,7 @@ from scintiflow.errors import Declined
 from scintiflow.records import Record, as_json, finding_path, note, read_record, result_path
 from scintiflow.results import ENCODERS, Reading
 from scintiflow.router import metrics
-from scintiflow.router.classify import find, served_models
+from scintiflow.router.classify import find, ready_models
 from scintiflow.store import Store
 from scintiflow.stream import Delivery, Stream
 
@@ -85,12 +85,9 @@ class Router:
 
     def _findings(self, ready: StudyReady, decoded: Decoded) -> list[Finding]:
         """Ask every enabled model; the first finding written is the one that counts."""
-        modes = self.configuration.mode
-        found = [
-            find(self.classifier, model, ready, decoded, shadow=modes(model.name) == "shadow")
-            for model in served_models(self.classifier)
-            if modes(model.name) != "off"
-        ]
+        mode = self.configuration.mode
+        models = ready_models(self.classifier, lambda name: mode(name) != "off")
+        found = [find(self.classifier, model, ready, decoded, shadow=mode(model.name) == "shadow") for model in models]
         return [self._write_finding(finding) for finding in found]
 
     def _write_finding(self, finding: Finding) -> Finding:
