@@ -29,7 +29,7 @@ from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.store import Store
 
 Event = Literal[
-    "selected",  # keeper: these views are to be read; carries StudyReady as `ready`
+    "selected",  # keeper: these views are to be read; carries StudyReady as `ready`, and the objects `declined`
     "unchanged",  # keeper: new objects, same views
     "declined",  # keeper or router: nothing here is for us, with the reason
     "reading",  # router: began
@@ -88,6 +88,12 @@ class Record:
                 considered.clear()
             considered.update(event.get("objects", ()))
         return frozenset(self.objects) - considered
+
+    @property
+    def declined(self) -> Mapping[str, str]:
+        """Digest of each object that is not for us -> why, as the keeper decided last."""
+        latest = self._latest(lambda event: "objects" in event)
+        return latest.get("declined", {}) if latest else {}
 
     @cached_property
     def readies(self) -> tuple[StudyReady, ...]:

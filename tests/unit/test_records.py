@@ -132,6 +132,15 @@ def test_nothing_for_us_is_declined(study: Study) -> None:
     assert (study.state(), study.record().outcome.reason) == ("declined", "a CT")
 
 
+def test_objects_are_declined_one_by_one(study: Study) -> None:
+    """The keeper's last decision says which objects of a study are not for us, and why."""
+    assert study.record().declined == {}
+    study.noted("declined", objects=[ONE], declined={ONE: "a CT"}, reason="a CT")
+    study.noted("selected", objects=[ONE, TWO], declined={ONE: "a CT."}, ready=StudyReady(revision=1), revision=1)
+    study.noted("reading", revision=1)
+    assert study.record().declined == {ONE: "a CT."}
+
+
 def test_a_new_object_opens_a_study_again(study: Study) -> None:
     """After its end, one more object makes a study receive until the keeper has decided anew."""
     study.noted("declined", objects=[ONE], reason="a CT")

@@ -1,7 +1,7 @@
 """Objects of a study -> the decision what is to be read."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,6 +26,15 @@ class Decision:
     event: Event
     reason: str = ""
     ready: StudyReady | None = None
+    declined: Mapping[str, str] = field(default_factory=dict)
+    """Digest of each object that is not for us -> why."""
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What the study's record keeps of it."""
+        selected = {"ready": self.ready, "revision": self.ready.revision} if self.ready else {}
+        parked = {"stage": "gather"} if self.event == "parked" else {}
+        return {"reason": self.reason, "declined": dict(self.declined), **selected, **parked}
 
 
 def may_complete(store: Store, folder: str, digest: str) -> bool:
@@ -44,9 +53,7 @@ def gather(store: Store, folder: str, now: float) -> Decision | None:
         if not record.undecided:
             return None
         decision = _decide(store, record, now)
-        facts = {"ready": decision.ready, "revision": decision.ready.revision} if decision.ready else {}
-        stage = {"stage": "gather"} if decision.event == "parked" else {}
-        note(store, folder, decision.event, reason=decision.reason, objects=sorted(record.objects), **facts, **stage)
+        note(store, folder, decision.event, objects=sorted(record.objects), **decision.facts)
         return decision
 
 
@@ -59,12 +66,13 @@ def _decide(store: Store, record: Record, now: float) -> Decision:
     except Exception as error:  # a malformed value can raise nearly anything; it must not stop the neighbours
         structlog.get_logger().exception("cannot judge a study", study=record.folder[:12])
         return Decision("parked", f"Its objects cannot be judged ({type(error).__name__}); see the keeper's log.")
-    if not selection.views:
-        return Decision("unchanged", "no new views") if latest else Decision("declined", _why_nothing(selection))
-    if latest and _places(latest.views) == _places(selection.views):
-        return Decision("unchanged", "the selected views are the same")
+    if not selection.views and latest is None:
+        return Decision("declined", _why_nothing(selection), declined=selection.declined)
+    if latest and (not selection.views or _places(latest.views) == _places(selection.views)):
+        return Decision("unchanged", "the selected views are the same", declined=selection.declined)
     revision = latest.revision + 1 if latest else 1
-    return Decision("selected", f"revision {revision}", _ready(record, selection, revision, now))
+    ready = _ready(record, selection, revision, now)
+    return Decision("selected", f"revision {revision}", ready, selection.declined)
 
 
 def _ready(record: Record, selection: Selection, revision: int, now: float) -> StudyReady:
