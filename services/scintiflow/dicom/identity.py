@@ -21,6 +21,7 @@ from pydicom.uid import (
 
 from scintiflow import __version__
 from scintiflow.contracts.v1.study_pb2 import SelectedView
+from scintiflow.dicom.header import text
 
 
 class Equipment(NamedTuple):
@@ -75,10 +76,10 @@ def is_our_result(header: Dataset, made: Container[str]) -> bool:
     `made` holds the result UIDs we made. Without it, SR or Secondary Capture *together with* our equipment tells;
     equipment alone decides nothing, because example, probe and synthetic scans carry it too and are read.
     """
-    if header.get("SOPInstanceUID") in made:
+    if text(header, "SOPInstanceUID") in made:
         return True
-    ours = (header.get("Manufacturer"), header.get("ManufacturerModelName")) == EQUIPMENT[:2]
-    return ours and header.get("SOPClassUID") in _RESULT_CLASSES
+    ours = (text(header, "Manufacturer"), text(header, "ManufacturerModelName")) == EQUIPMENT[:2]
+    return ours and text(header, "SOPClassUID") in _RESULT_CLASSES
 
 
 def _named(views: Iterable[SelectedView]) -> list[str]:

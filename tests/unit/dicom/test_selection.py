@@ -1,10 +1,11 @@
 """What is read of a study that holds more than one pair of views."""
 
 from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
@@ -22,6 +23,7 @@ from tests.builders import (
     NOT_FOR_US,
     OTHER_PATIENT,
     POSTERIOR,
+    file_bytes,
     having,
     injected,
     labelled,
@@ -277,3 +279,24 @@ def test_the_order_of_the_list_decides_nothing(order: list[int], at: list[float]
     shuffled = select([objects[number] for number in order])
     straight = select(objects)
     assert (shuffled.views, shuffled.declined, shuffled.notes) == (straight.views, straight.declined, straight.notes)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=12))
+def test_damaged_headers_are_selected_or_refused(damage: list[tuple[float, int]]) -> None:
+    """Whatever bytes of a header are wrong, it is read leniently or refused with a sentence, and nothing else."""
+    image = two_windows()
+    image.PixelData = b""
+    data = bytearray(file_bytes(image))
+    for place, value in damage:
+        data[132 + int(place * (len(data) - 132))] = value
+    try:
+        header = dcmread(BytesIO(data), stop_before_pixels=True)
+    except Exception:
+        assume(False)  # no header at all: the receiver's business
+    try:
+        selection = select([StoredHeader("damaged", 0.0, header, len(data)), stored(scan())])
+    except Refused as refused:
+        assert str(refused).endswith(".")
+    else:
+        assert len(selection.views) <= 2
