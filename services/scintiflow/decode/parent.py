@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -112,7 +113,8 @@ def _borrow() -> "_Child":
 def _give_back(child: "_Child") -> None:
     _idle.append(child)
     if len(_idle) > MOST_IDLE:
-        _idle.popleft().close()
+        with suppress(IndexError):  # others took them all meanwhile
+            _idle.popleft().close()
 
 
 def _start() -> "_Child":
