@@ -13,6 +13,8 @@ from tests.redis_server import wait_for
 from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack, send
 
 STUDIES = 20
+STUDIES_BETWEEN_FAULTS = 2
+IN_FLIGHT = 3
 RESULTS_A_STUDY = 2
 
 
@@ -47,16 +49,19 @@ FAULTS: dict[str, Callable[[Stack], None]] = {
 }
 
 
-def send_until_accepted(stack: Stack, study: Dataset) -> None:
-    """Send one study as a PACS does: again and again until the answer is 0000."""
+def stream_in(stack: Stack, pacs: Pacs, studies: list[Dataset]) -> None:
+    """Send as a PACS does: each study again and again until the answer is 0000, a few ahead of their results."""
+    for number, study in enumerate(studies):
+        wait_for(lambda number=number: len(pacs.objects) >= RESULTS_A_STUDY * (number - IN_FLIGHT), seconds=120)
+        wait_for(lambda study=study: accepted(stack, study), seconds=60, every=0.3)
 
-    def accepted() -> bool:
-        try:
-            return send(stack.dicom_port, [study]) == [0x0000]
-        except AssertionError:
-            return False
 
-    wait_for(accepted, seconds=60, every=0.3)
+def accepted(stack: Stack, study: Dataset) -> bool:
+    """Send one study; tell whether it was acknowledged."""
+    try:
+        return send(stack.dicom_port, [study]) == [0x0000]
+    except AssertionError:
+        return False
 
 
 @pytest.mark.slow
@@ -64,12 +69,13 @@ def test_every_acknowledged_study_comes_back_whatever_is_killed(tmp_path: Path) 
     """kill -9 of each process once, and of Redis with its data: each study is delivered once, as two results."""
     studies = copies(EXAMPLES, STUDIES)
     with Pacs() as pacs, running_stack(tmp_path, CONFIGURATION.format(port=pacs.port)) as stack:
-        sending = threading.Thread(target=lambda: [send_until_accepted(stack, study) for study in studies])
+        sending = threading.Thread(target=stream_in, args=(stack, pacs, studies))
         sending.start()
         for number, fault in enumerate(FAULTS.values(), start=1):
-            wait_for(lambda reached=number: len(pacs.objects) >= RESULTS_A_STUDY * reached, seconds=60)
+            reached = number * STUDIES_BETWEEN_FAULTS * RESULTS_A_STUDY
+            wait_for(lambda reached=reached: len(pacs.objects) >= reached, seconds=90)
             fault(stack)
-        sending.join(120)
+        sending.join(180)
         assert not sending.is_alive()
         outcomes = [stack.outcome(study.StudyInstanceUID, seconds=90) for study in studies]
         results = [pacs.of_study(study.StudyInstanceUID) for study in studies]
