@@ -34,7 +34,7 @@ test: install ## run every test
 	$(BIN)/python -m pytest
 
 demo: install ## send example scans round the whole line and look at the results
-	$(BIN)/python -m scintiflow demo
+	$(BIN)/scintiflow demo
 
 run: install ## stay up: the same processes as production
 	$(BIN)/scintiflow up

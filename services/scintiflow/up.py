@@ -108,6 +108,11 @@ def reserved(deployment: Deployment) -> Iterator[None]:
         raise Refused(f"{deployment.data} cannot be used ({error.strerror}); choose a folder with --data.") from error
 
 
+def taken_ports(deployment: Deployment) -> list[str]:
+    """Return which of our ports are taken, each with the name of the process that wants it."""
+    return [f"{deployment.port(name)} ({name})" for name in PORTS if not _is_free(deployment.port(name))]
+
+
 def run(deployment: Deployment) -> None:
     """Keep every process of the line alive until SIGINT, SIGTERM or a closed terminal; all are gone within 10 s."""
     asyncio.run(_supervise(line(deployment), deployment))
@@ -246,8 +251,7 @@ def _take(lock: int, data: Path) -> None:
 
 
 def _refuse_taken_ports(deployment: Deployment) -> None:
-    taken = [f"{deployment.port(name)} ({name})" for name in PORTS if not _is_free(deployment.port(name))]
-    if taken:
+    if taken := taken_ports(deployment):
         raise Refused(
             f"Another program listens on port {', '.join(taken)}. Stop it, or move all our ports with --port-offset N."
         )
