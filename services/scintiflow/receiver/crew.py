@@ -49,7 +49,7 @@ class Crew:
     def _start(self) -> subprocess.Popen[bytes]:
         descriptor = self._listening.fileno()
         return subprocess.Popen(
-            [sys.executable, "-m", "scintiflow.receiver.listener", str(descriptor)],
+            [sys.executable, "-m", "scintiflow.receiver.listener", str(descriptor), str(os.getpid())],
             pass_fds=[descriptor],
             env=os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(self._metrics)},
         )

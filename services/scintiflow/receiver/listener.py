@@ -1,9 +1,10 @@
 """One listener process: serves the DICOM port it inherited until it is told to stop.
 
-Started by the receiver as `python -m scintiflow.receiver.listener <descriptor of the listening socket>`.
+Started by the receiver as `python -m scintiflow.receiver.listener <descriptor of the listening socket> <its own pid>`.
 """
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -102,6 +103,8 @@ def main() -> None:
     """Serve until SIGTERM, then finish the associations that are open."""
     stopped = until_stopped()
     die_with_parent(signal.SIGTERM)
+    if os.getppid() != int(sys.argv[2]):  # it died while we were loading
+        return
     configure_logging("receiver")
     deployment, settings = Deployment(), Settings()
     store, owner = Store(deployment.data), f"listener-{uuid.uuid4().hex}"

@@ -6,10 +6,12 @@ name of it that we touch is in this file.
 """
 
 import itertools
+import queue
 import select
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from socketserver import TCPServer
 from typing import Any
 
@@ -26,7 +28,7 @@ from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAsso
 
 from scintiflow.receiver.association import Visit
 
-_WAIT_SECONDS = 0.002
+_WAIT_SECONDS = 0.1  # how late a timer may be seen; whatever else happens wakes whom it concerns
 
 
 class Server(ThreadedAssociationServer):
@@ -102,6 +104,7 @@ class Connection(RequestHandler):
         """Run an association from the first byte to the last."""
         visit = self.server.visit(next(self.server.numbers))
         association = self._association(visit)
+        connection = association.dul.socket
         for event, handler in (
             (evt.EVT_REQUESTED, visit.admit),
             (evt.EVT_ACCEPTED, visit.welcome),
@@ -111,7 +114,9 @@ class Connection(RequestHandler):
         try:
             association.start()
             association.join()
+            association.dul.join(_WAIT_SECONDS)
         finally:
+            connection.alarm.close()
             visit.end(association)
 
     def _association(self, visit: Visit) -> Association:
@@ -120,9 +125,14 @@ class Connection(RequestHandler):
         association.name = f"AcceptorThread@{visit.name}"  # by this name the library counts associations
         association._server = self.server
         association.dimse = StreamingReader(association, visit)
+        connection = WaitingSocket(association, client_socket=self.request)
+        association.set_socket(connection)
+        association._reactor_checkpoint = pace = Pace()
+        association.dul.to_user_queue = WakingQueue(pace.nudge)
+        association.dul.to_provider_queue = WakingQueue(connection.alarm.ring)
+        association.dimse.msg_queue = WakingQueue(pace.nudge)
+        association.dul._run_loop_delay = 0  # it waits on its socket instead
         association.dul.daemon = True
-        association.dul._run_loop_delay = 0  # WaitingSocket waits instead
-        association.set_socket(WaitingSocket(association, client_socket=self.request))
         acceptor = association.acceptor
         acceptor.ae_title = self.server.ae_title
         acceptor.address_info = self.local
@@ -135,19 +145,29 @@ class Connection(RequestHandler):
 
 
 class WaitingSocket(AssociationSocket):
-    """Wakes its reader the moment data are there, and reads a PDU in as few calls as the kernel allows."""
+    """Wakes its reader the moment something is to be read or sent, and reads a PDU in few calls.
+
+    The library asks `ready` a thousand times a second, whether or not anything happens on an association.
+    """
+
+    def __init__(self, association: Association, client_socket: socket.socket) -> None:
+        super().__init__(association, client_socket=client_socket)
+        self.alarm = Alarm()
+        self._descriptor = client_socket.fileno()
+        self._poll = select.poll()
+        self._poll.register(client_socket, select.POLLIN)
+        self._poll.register(self.alarm, select.POLLIN)
 
     @property
     def ready(self) -> bool:
-        """Tell whether there is something to read, waiting a little for it."""
-        connection = self.socket
-        if connection is None or not self._is_connected:
+        """Tell whether there is something to read, waiting a little unless there is something else to do."""
+        if self.socket is None or not self._is_connected:
             return False
-        try:
-            return bool(select.select([connection], [], [], _WAIT_SECONDS)[0])
-        except (OSError, ValueError):
-            self.event_queue.put("Evt17")  # transport connection closed
-            return False
+        wait = _WAIT_SECONDS if self.event_queue.empty() else 0
+        awake = {descriptor for descriptor, _ in self._poll.poll(wait * 1000)}
+        if self.alarm.fileno() in awake:
+            self.alarm.hush()
+        return self._descriptor in awake
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Return `nr_bytes` bytes, or fewer if the peer has gone."""
@@ -159,6 +179,66 @@ class WaitingSocket(AssociationSocket):
                 return buffer[:got]
             got += count
         return buffer
+
+
+class Alarm:
+    """Wakes a thread that waits for a socket."""
+
+    def __init__(self) -> None:
+        self._ear, self._bell = socket.socketpair()
+        self._ear.setblocking(False)
+        self._bell.setblocking(False)
+
+    def fileno(self) -> int:
+        """Return what becomes readable."""
+        return self._ear.fileno()
+
+    def ring(self) -> None:
+        """Make it readable."""
+        with suppress(OSError):  # full: it rings already; closed: nobody waits
+            self._bell.send(b"!")
+
+    def hush(self) -> None:
+        """Make it quiet again."""
+        with suppress(OSError):
+            self._ear.recv(4096)
+
+    def close(self) -> None:
+        """Give its descriptors back."""
+        self._ear.close()
+        self._bell.close()
+
+
+class Pace(threading.Event):
+    """Stands in for the event that an association's loop checks a thousand times a second, and lets it rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._nudged = threading.Event()
+        self.set()
+
+    def nudge(self) -> None:
+        """End the rest: there is something to do."""
+        self._nudged.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Rest, then wait as the library means to."""
+        self._nudged.wait(_WAIT_SECONDS)
+        self._nudged.clear()
+        return super().wait(timeout)
+
+
+class WakingQueue(queue.Queue[Any]):
+    """Wakes its reader at every item."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        super().__init__()
+        self._wake = wake
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Put an item and wake the reader."""
+        super().put(item, block, timeout)
+        self._wake()
 
 
 class StreamingReader(DIMSEServiceProvider):

@@ -1,0 +1,377 @@
+"""The DICOM port as a PACS sees it: real associations, real processes, real kills."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.uid import ExplicitVRLittleEndian, NuclearMedicineImageStorage, SecondaryCaptureImageStorage, generate_uid
+from pynetdicom import AE, AllStoragePresentationContexts
+from pynetdicom.association import Association
+from pynetdicom.dimse_messages import C_STORE_RQ
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dsutils import encode
+from redis import Redis
+
+from scintiflow.config import PORTS
+from scintiflow.contracts.v1.study_pb2 import Arrival
+from scintiflow.dicom.identity import study_folder
+from scintiflow.receiver.listener import TRANSFER_SYNTAXES
+from scintiflow.receiver.status import STATUS
+from scintiflow.store import Store
+from scintiflow.stream import Stream
+from tests.builders import file_bytes, scan
+from tests.redis_server import wait_for
+from tests.stack import free_offset, send
+
+ALLOW = '[[allow]]\nae_title = "PACS"\n'
+UNREADABLE = 'scintiflow_receiver_objects_total{outcome="unreadable"}'
+NOWHERE = "unix:///nonexistent/redis.sock"
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """One running receiver."""
+
+    process: subprocess.Popen[bytes]
+    store: Store
+    offset: int
+    log: Path
+
+    @property
+    def port(self) -> int:
+        """Where it listens for DICOM."""
+        return PORTS["dicom"] + self.offset
+
+    def ready(self) -> bool:
+        """Tell whether it says that it is ready."""
+        try:
+            return self._get("/readyz").status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def metric(self, sample: str) -> float:
+        """Return one sample, 0 if there is none yet."""
+        lines = self._get("/metrics").text.splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{sample} ")), 0.0)
+
+    def listeners(self) -> list[psutil.Process]:
+        """Return its listener processes that live."""
+        children = psutil.Process(self.process.pid).children()
+        return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+
+    def objects(self, image: Dataset) -> list[Path]:
+        """Return every stored object of an image's study."""
+        return sorted((self.store.study(study_folder(image.StudyInstanceUID)) / "objects").glob("*"))
+
+    def unfinished(self) -> list[Path]:
+        """Return every temporary file that is no lock."""
+        return [path for path in (self.store.data / "incoming").rglob("*") if path.is_file() and path.name != "lock"]
+
+    def said(self, words: str) -> bool:
+        """Tell whether its log holds `words`."""
+        return words in self.log.read_text()
+
+    def _get(self, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{PORTS['receiver'] + self.offset}{path}", timeout=5)
+
+
+Start = Callable[..., Receiver]
+
+
+@contextmanager
+def running(folder: Path, allow: str, command: tuple[str, ...], environment: dict[str, str]) -> Iterator[Receiver]:
+    """Run a receiver until the block ends."""
+    offset, log = free_offset(), folder / "receiver.log"
+    (folder / "scintiflow.toml").write_text(allow)
+    settings = {
+        "SCINTIFLOW_DATA": str(folder / "data"),
+        "SCINTIFLOW_CONFIG": str(folder / "scintiflow.toml"),
+        "SCINTIFLOW_PORT_OFFSET": str(offset),
+        "SCINTIFLOW_REDIS_URL": NOWHERE,
+    }
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [*command, sys.executable, "-m", "scintiflow.receiver"],
+            stderr=output,
+            env=os.environ | settings | environment,
+        ) as process,
+    ):
+        receiver = Receiver(process, Store(folder / "data"), offset, log)
+        try:
+            wait_for(receiver.ready, seconds=60)
+            yield receiver
+        finally:
+            if process.poll() is None:
+                for member in [*psutil.Process(process.pid).children(recursive=True), process]:
+                    member.kill()
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    """A receiver for tests that leave it as it was; each has a study of its own."""
+    with running(tmp_path_factory.mktemp("receiver"), ALLOW, (), {}) as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def image() -> Dataset:
+    """A scan of a study of its own."""
+    return scan(study_uid=generate_uid())
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Return what starts the receiver of this test; `environment` holds its settings."""
+    with ExitStack() as stack:
+
+        def start(*command: str, allow: str = ALLOW, **environment: str) -> Receiver:
+            return stack.enter_context(running(tmp_path, allow, command, environment))
+
+        yield start
+
+
+def call(receiver: Receiver, *, calling: str = "PACS", called: str = "SCINTIFLOW") -> Association:
+    """Ask for an association that may store scans and screenshots."""
+    entity = AE(calling)
+    for sop_class in (NuclearMedicineImageStorage, SecondaryCaptureImageStorage):
+        entity.add_requested_context(sop_class, ExplicitVRLittleEndian)
+    return entity.associate("127.0.0.1", receiver.port, ae_title=called)
+
+
+def serves(receiver: Receiver) -> bool:
+    """Tell whether a new association is accepted."""
+    association = call(receiver)
+    accepted = bool(association.is_established)
+    association.release()
+    return accepted
+
+
+def request(sop_class: str, sop_instance: str, data: bytes) -> C_STORE:
+    """Return a C-STORE of any bytes under any UIDs."""
+    store = C_STORE()
+    store.MessageID, store.Priority = 1, 2
+    store.AffectedSOPClassUID, store.AffectedSOPInstanceUID = sop_class, sop_instance
+    store.DataSet = BytesIO(data) if data else None
+    return store
+
+
+def send_bytes(association: Association, sop_class: str, sop_instance: str, data: bytes) -> int:
+    """Send a C-STORE of any bytes; return the status."""
+    association._reactor_checkpoint.clear()
+    association.dimse.send_msg(request(sop_class, sop_instance, data), association.accepted_contexts[0].context_id)
+    _, answer = association.dimse.get_msg(block=True)
+    association._reactor_checkpoint.set()
+    return int(answer.Status)
+
+
+def data_set(image: Dataset) -> bytes:
+    """Return the bytes of an image as they travel."""
+    data = encode(image, is_implicit_vr=False, is_little_endian=True)
+    assert data is not None
+    return data
+
+
+def test_bytes_are_kept_as_they_came(receiver: Receiver, image: Dataset) -> None:
+    """The stored file holds the data set byte for byte, behind a preamble of zeros, under its study and digest."""
+    association = call(receiver)
+    assert send_bytes(association, image.SOPClassUID, image.SOPInstanceUID, data_set(image)) == STATUS["stored"]
+    association.release()
+    (stored,) = receiver.objects(image)
+    assert stored.parent.parent == receiver.store.study(study_folder(image.StudyInstanceUID))
+    assert stored.read_bytes().endswith(data_set(image))
+    assert stored.read_bytes().startswith(bytes(128) + b"DICM")
+    assert dcmread(stored) == image
+    wait_for(lambda: not receiver.unfinished())
+
+
+def test_dcmtk_can_echo_and_store(
+    receiver: Receiver, image: Dataset, tmp_path: Path, peer: Callable[[str], str]
+) -> None:
+    """DCMTK's programs, which know nothing of us, are served."""
+    (tmp_path / "scan.dcm").write_bytes(file_bytes(image))
+    here = ["-aet", "PACS", "-aec", "SCINTIFLOW", "127.0.0.1", str(receiver.port)]
+    for program, files in (("echoscu", []), ("storescu", ["scan.dcm"]), ("dcmsend", ["scan.dcm"])):
+        subprocess.run([peer(f"/usr/bin/{program}"), *here, *files], check=True, cwd=tmp_path, timeout=30)
+    assert len(receiver.objects(image)) == 1
+
+
+def test_every_standard_storage_class_is_accepted(receiver: Receiver) -> None:
+    """One refused context fails a PACS's whole forward job, so none is refused, in any transfer syntax we keep."""
+    classes = [context.abstract_syntax for context in AllStoragePresentationContexts]
+    for some in (classes[:128], classes[-128:]):
+        for syntax in (TRANSFER_SYNTAXES[0], TRANSFER_SYNTAXES[-1]):
+            entity = AE("PACS")
+            for sop_class in some:
+                entity.add_requested_context(sop_class, syntax)
+            association = entity.associate("127.0.0.1", receiver.port, ae_title="SCINTIFLOW")
+            assert association.rejected_contexts == []
+            association.release()
+
+
+def test_a_stranger_is_rejected_with_the_lines_to_add(receiver: Receiver) -> None:
+    """An unknown calling AE title gets 1,1,3, and the log says which lines let it in."""
+    association = call(receiver, calling="STRANGER")
+    assert association.is_rejected
+    reply = association.acceptor.primitive
+    assert (reply.result, reply.result_source, reply.diagnostic) == (1, 1, 3)
+    for line in ("[[allow]]", 'ae_title = "STRANGER"', 'host = "127.0.0.1"'):
+        assert receiver.said(line)
+
+
+def test_a_wrong_called_title_is_rejected(receiver: Receiver) -> None:
+    """Who means somebody else gets 1,1,7."""
+    association = call(receiver, called="SOMEBODY")
+    reply = association.acceptor.primitive
+    assert (reply.result, reply.result_source, reply.diagnostic) == (1, 1, 7)
+
+
+def test_without_an_allowlist_nobody_is_let_in(start: Start) -> None:
+    """With an empty configuration it starts, says what to do, and rejects."""
+    receiver = start(allow="")
+    assert receiver.said("nobody may send yet")
+    assert call(receiver).is_rejected
+
+
+def test_faults_are_refused_and_nothing_is_kept(receiver: Receiver, image: Dataset) -> None:
+    """Each fault gets its status, leaves no byte behind, and the association goes on to the next good object."""
+    ours, whole, before = (image.SOPClassUID, image.SOPInstanceUID), data_set(image), receiver.metric(UNREADABLE)
+    association = call(receiver)
+    assert send_bytes(association, SecondaryCaptureImageStorage, ours[1], whole) == STATUS["mismatch"]
+    assert send_bytes(association, ours[0], "1.2.3", whole) == STATUS["mismatch"]
+    assert send_bytes(association, ours[0], "../../../../tmp/x", whole) == STATUS["unreadable"]
+    for data in (whole[:-2], b"%PDF-1.7" * 99, b""):
+        assert send_bytes(association, *ours, data) == STATUS["unreadable"]
+    assert receiver.objects(image) == []
+    assert send_bytes(association, *ours, whole) == STATUS["stored"]
+    association.release()
+    wait_for(lambda: not receiver.unfinished())
+    assert receiver.metric(UNREADABLE) == before + 4
+    assert not receiver.said(str(image.PatientName))
+
+
+def test_the_same_again_and_the_same_name_with_other_bytes(receiver: Receiver, image: Dataset) -> None:
+    """The same bytes again are one object; other bytes under the same UID are kept beside the first."""
+    assert send(receiver.port, [image, image]) == [STATUS["stored"], STATUS["again"]]
+    assert len(receiver.objects(image)) == 1
+    image.PatientComments = "changed"
+    assert send(receiver.port, [image]) == [STATUS["stored"]]
+    assert len(receiver.objects(image)) == 2
+
+
+def test_an_aborted_object_leaves_nothing(receiver: Receiver, image: Dataset) -> None:
+    """When a sender goes away in the middle of an object, its bytes go too."""
+    association = call(receiver)
+    message = C_STORE_RQ()
+    message.primitive_to_message(request(image.SOPClassUID, image.SOPInstanceUID, data_set(image)))
+    fragments = message.encode_msg(association.accepted_contexts[0].context_id, 16_000)
+    for fragment in [next(fragments), next(fragments)]:
+        association.dul.send_pdu(fragment)
+    wait_for(receiver.unfinished)
+    association.abort()
+    wait_for(lambda: not receiver.unfinished())
+    assert receiver.objects(image) == []
+
+
+def test_a_full_disk_puts_objects_off(start: Start, image: Dataset) -> None:
+    """Below the watermark an object is answered A700 and not kept; the sender may still ask whether we are there."""
+    receiver = start(SCINTIFLOW_RECEIVER_MINIMUM_FREE_BYTES=str(1 << 60))
+    assert send(receiver.port, [image]) == [STATUS["no_room"]]
+    assert receiver.objects(image) == []
+
+
+def test_too_many_associations_are_rejected(start: Start) -> None:
+    """Beyond the maximum a sender is rejected for the moment, and let in when another has gone."""
+    receiver = start(SCINTIFLOW_RECEIVER_LISTENERS="1", SCINTIFLOW_RECEIVER_MAXIMUM_ASSOCIATIONS="1")
+    first = call(receiver)
+    assert call(receiver).is_rejected
+    first.release()
+    wait_for(lambda: serves(receiver))
+
+
+def test_a_stop_lets_associations_finish(start: Start, image: Dataset) -> None:
+    """After SIGTERM an open association goes on storing, nobody new is let in, and then the receiver ends well."""
+    receiver = start()
+    association = call(receiver)
+    receiver.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: not serves(receiver))
+    assert association.send_c_store(image).Status == STATUS["stored"]
+    association.release()
+    assert receiver.process.wait(timeout=10) == 0
+    assert len(receiver.objects(image)) == 1
+
+
+def test_a_stop_does_not_wait_for_ever(start: Start) -> None:
+    """An association that never ends is cut when the drain is over."""
+    receiver = start(SCINTIFLOW_RECEIVER_DRAIN_SECONDS="0.5")
+    association = call(receiver)
+    receiver.process.send_signal(signal.SIGTERM)
+    assert receiver.process.wait(timeout=10) == 0
+    wait_for(lambda: not association.is_established)
+
+
+def test_a_killed_listener_is_replaced(start: Start, image: Dataset) -> None:
+    """kill -9 of one listener takes no stored object with it, and others serve while a new one starts."""
+    receiver = start()
+    association = call(receiver)
+    assert association.send_c_store(image).Status == STATUS["stored"]
+    (serving,) = (
+        one for one in receiver.listeners() if "ESTABLISHED" in {each.status for each in one.net_connections()}
+    )
+    serving.kill()
+    assert len(receiver.objects(image)) == 1
+    assert send(receiver.port, [image]) == [STATUS["again"]]
+    wait_for(lambda: receiver.metric("scintiflow_receiver_listeners") == 2, seconds=30)
+    wait_for(lambda: receiver.metric("scintiflow_receiver_associations_open") == 0)
+
+
+def test_listeners_do_not_outlive_the_receiver(start: Start, image: Dataset) -> None:
+    """When the parent is killed, its listeners finish what is open and go, so that the port is free again."""
+    receiver = start()
+    association, listeners = call(receiver), receiver.listeners()
+    receiver.process.kill()
+    assert association.send_c_store(image).Status == STATUS["stored"]
+    association.release()
+    assert psutil.wait_procs(listeners, timeout=10)[1] == []
+
+
+def test_the_keeper_is_told(start: Start, image: Dataset, redis: Redis) -> None:
+    """Each stored object and each ended association is published, and the listener beats while it lives."""
+    receiver = start(SCINTIFLOW_REDIS_URL=f"unix://{redis.connection_pool.connection_kwargs['path']}")
+    send(receiver.port, [image])
+    events = Stream(redis, "events")
+    wait_for(lambda: redis.xlen("scintiflow:events") == 2)
+    stored, ended = (Arrival.FromString(delivery.body) for delivery in events.take("test", 10))
+    assert stored.stored.study == study_folder(image.StudyInstanceUID)
+    assert receiver.objects(image)[0].name == f"{stored.stored.digest}.dcm"
+    assert list(ended.ended.studies) == [stored.stored.study]
+    assert ended.ended.association == stored.stored.association
+    assert redis.exists(f"scintiflow:listener:{stored.stored.association.partition('/')[0]}")
+
+
+def test_success_comes_after_fsync(start: Start, image: Dataset, tmp_path: Path, peer: Callable[[str], str]) -> None:
+    """The kernel confirms file, name and folders before a byte of the answer leaves."""
+    trace = tmp_path / "trace"
+    receiver = start(peer("/usr/bin/strace"), "-f", "-qq", "-y", "-e", "trace=fsync,rename,sendto", "-o", str(trace))
+    assert send(receiver.port, [image]) == [STATUS["stored"]]
+    lines = wait_for(lambda: (text := trace.read_text()).count("sendto") >= 2 and text).splitlines()
+    folder, name = study_folder(image.StudyInstanceUID), receiver.objects(image)[0].name
+
+    def place(*words: str) -> int:
+        return next(number for number, line in enumerate(lines) if all(word in line for word in words))
+
+    renamed = place("rename(", name)
+    answered = next(number for number, line in enumerate(lines) if number > renamed and "sendto(" in line)
+    assert place("fsync(", "/incoming/") < renamed
+    for durable in (f"{folder}/objects>", f"{folder}>", "studies>"):
+        assert renamed < place("fsync(", durable) < answered
