@@ -183,6 +183,18 @@ def test_a_missing_view_ends_as_incomplete_with_the_sentence(
     assert not (store.study(record_of(store, delivery).folder) / "results").exists()
 
 
+def test_a_pyrophosphate_scan_is_not_read_for_metastases(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """PYP shows the heart, not the skeleton: only a cardiac model may answer."""
+    scan = example()
+    scan.RadiopharmaceuticalInformationSequence[0].RadiopharmaceuticalCodeSequence[0].CodeValue = "764821009"
+    scan.RadiopharmaceuticalInformationSequence[0].Radiopharmaceutical = "PYP"
+    delivery = stored(store, scan)
+    a_router(store, redis, classifier).read(delivery)
+    outcome = record_of(store, delivery).outcome
+    assert (outcome.state, "cardiac models only" in outcome.reason) == ("incomplete", True)
+    assert classifier.asked == 0
+
+
 def test_without_a_destination_a_study_ends_as_read(store: Store, redis: Redis, classifier: Classifier) -> None:
     """Findings are recorded although nobody takes the results."""
     delivery = stored(store, example())

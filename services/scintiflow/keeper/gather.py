@@ -88,14 +88,19 @@ def _ready(record: Record, selection: Selection, revision: int, now: float) -> S
 
 
 def _select(store: Store, record: Record) -> Selection:
-    """Select among the study's objects, leaving out our own results that came back."""
-    found = [_stored_header(store, record, digest) for digest in sorted(record.objects)]
+    """Select among the study's objects, leaving out our own results that came back and what cannot be read."""
+    found = [stored for digest in sorted(record.objects) for stored in _stored_header(store, record, digest)]
     return select([stored for stored in found if not is_our_result(stored.header, record.made)])
 
 
-def _stored_header(store: Store, record: Record, digest: str) -> StoredHeader:
+def _stored_header(store: Store, record: Record, digest: str) -> list[StoredHeader]:
+    """Return the object's header, or nothing when the disk has damaged it since the receiver looked."""
     path = _object_path(store, record.folder, digest)
-    return StoredHeader(digest, record.objects[digest], _header(path), path.stat().st_size)
+    try:
+        return [StoredHeader(digest, record.objects[digest], _header(path), path.stat().st_size)]
+    except Declined as error:
+        structlog.get_logger().error("left out an object", study=record.folder[:12], reason=str(error))
+        return []
 
 
 def _places(views: Sequence[SelectedView]) -> set[tuple[int, str, int]]:

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from scintiflow.contracts.v1.finding_pb2 import Code, Finding, HeatMap
 from scintiflow.contracts.v1.study_pb2 import StudyReady, View
 from scintiflow.decode import Decoded
+from scintiflow.dicom.eligibility import CARDIAC_ONLY
 from scintiflow.errors import Failed, Unavailable
 
 _VIEWS = {"anterior": View.VIEW_ANTERIOR, "posterior": View.VIEW_POSTERIOR}
+_HEART = "80891009"  # SCT
 _LATER = {429, 500, 502, 503, 504}
 
 
@@ -44,16 +46,14 @@ def ready_models(classifier: httpx.Client, wanted: Callable[[str], bool]) -> lis
 
 
 def find(classifier: httpx.Client, model: Model, ready: StudyReady, decoded: Decoded, *, shadow: bool) -> Finding:
-    """Return what `model` says about the decoded views; a model whose views are missing says so.
+    """Return what `model` says about the decoded views, or why this scan is not for it.
 
     Raises:
         Unavailable: the classifier is away, overloaded, or gave no usable numbers.
     """
     finding = _question(model, ready)
-    missing = [name for name in model.facts["requires"] if not any(view.view == _VIEWS[name] for view in ready.views)]
-    if missing:
-        finding.status = Finding.STATUS_NOT_ASSESSED
-        finding.reason = " and ".join(f"{name} view missing" for name in missing)
+    if reason := _why_not(finding, model.facts["requires"]):
+        finding.status, finding.reason = Finding.STATUS_NOT_ASSESSED, reason
         return finding
     answer, tensors = _infer(classifier, model.name, decoded)
     probability, heat = _usable(model.name, tensors)
@@ -64,6 +64,17 @@ def find(classifier: httpx.Client, model: Model, ready: StudyReady, decoded: Dec
     finding.model_digest = answer["digest"]
     finding.map.CopyFrom(HeatMap(height=heat.shape[0], width=heat.shape[1], values=heat.astype("<f4").tobytes()))
     return finding
+
+
+def _why_not(finding: Finding, requires: list[str]) -> str:
+    """Return why the model must not answer, or an empty string."""
+    there = {view.view for view in finding.views}
+    missing = [name for name in requires if _VIEWS[name] not in there]
+    if missing:
+        return " and ".join(f"{name} view missing" for name in missing)
+    if CARDIAC_ONLY in finding.notes and finding.site.value != _HEART:
+        return "pyrophosphate scans are for cardiac models only"
+    return ""
 
 
 def _question(model: Model, ready: StudyReady) -> Finding:
