@@ -61,7 +61,11 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         """What the `scintiflow` command needs to find it."""
-        return os.environ | {"SCINTIFLOW_DATA": str(self.data), "SCINTIFLOW_PORT_OFFSET": str(self.offset)}
+        return os.environ | {
+            "SCINTIFLOW_DATA": str(self.data),
+            "SCINTIFLOW_CONFIG": str(self.data.parent / "scintiflow.toml"),
+            "SCINTIFLOW_PORT_OFFSET": str(self.offset),
+        }
 
     def ready(self, *names: str) -> bool:
         """Tell whether the named processes (all by default) say that they are ready."""

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 from pydicom import Dataset
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.sr.codedict import codes
-from pydicom.uid import JPEG2000Lossless, generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, SecondaryCaptureImageStorage, generate_uid
 from pynetdicom import AE
 
 from scintiflow.receiver.status import STATUS
@@ -23,7 +24,7 @@ from tests.builders import (
     with_view_codes,
     without_evidence,
 )
-from tests.integration.test_receiver import REFUSED, send_bytes
+from tests.integration.test_receiver import data_set, send_bytes
 from tests.pacs import Pacs
 from tests.redis_server import wait_for
 from tests.stack import EXAMPLES, Stack, copies, send
@@ -58,9 +59,8 @@ def broken_jpeg_2000() -> list[Dataset]:
     """A scan whose codestream has a sound header and nonsense behind it."""
     image = scan()
     image.compress(JPEG2000Lossless, generate_instance_uid=False)
-    data = bytearray(image.PixelData)
-    data[len(data) // 4 :] = b"\xff" * (len(data) - len(data) // 4)
-    image.PixelData = bytes(data)
+    frames = list(generate_frames(image.PixelData, number_of_frames=2))
+    image.PixelData = encapsulate([frame[:120] + b"\xff" * (len(frame) - 122) + frame[-2:] for frame in frames])
     return [image]
 
 
@@ -68,6 +68,16 @@ def two_patients() -> list[Dataset]:
     """Halves of a pair that belong to different people, under one Study Instance UID."""
     return [one_view(180.0), one_view(POSTERIOR, patient=OTHER_PATIENT)]
 
+
+IMAGE = scan()
+WHOLE = data_set(IMAGE)
+REFUSED = {
+    "another SOP class": (SecondaryCaptureImageStorage, IMAGE.SOPInstanceUID, WHOLE, "mismatch"),
+    "another SOP instance": (IMAGE.SOPClassUID, "1.2.3", WHOLE, "mismatch"),
+    "a path for a UID": (IMAGE.SOPClassUID, "../../../../tmp/x", WHOLE, "unreadable"),
+    "pixel data cut short": (IMAGE.SOPClassUID, IMAGE.SOPInstanceUID, WHOLE[:-2], "unreadable"),
+    "not DICOM": (IMAGE.SOPClassUID, IMAGE.SOPInstanceUID, b"%PDF-1.7" * 99, "unreadable"),
+}
 
 STUDIES: dict[str, tuple[Callable[[], list[Dataset]], str, str]] = {
     "a static view": (not_for_us("static view"), "declined", "a static view"),
@@ -103,8 +113,8 @@ def test_an_object_refused_at_the_door_leaves_the_line_alone(stack: Stack, fault
     sop_class, sop_instance, data, outcome = REFUSED[fault]
     good = copies(EXAMPLES, 1)[0]
     entity = AE("PACS")
+    entity.add_requested_context(good.SOPClassUID, ExplicitVRLittleEndian)
     entity.add_requested_context(good.SOPClassUID, good.file_meta.TransferSyntaxUID)
-    entity.add_requested_context(sop_class)
     association = entity.associate("127.0.0.1", stack.dicom_port, ae_title="SCINTIFLOW")
     assert send_bytes(association, sop_class, sop_instance, data) == STATUS[outcome]
     assert association.send_c_store(good).Status == SUCCESS
