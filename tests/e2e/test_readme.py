@@ -1,0 +1,77 @@
+"""README.md: every command in it works as printed."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.redis_server import wait_for
+from tests.stack import Stack, free_offset
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+THE_TWO = ("make demo", "make test")  # these run this test, and are run by it every time
+STAYS_UP = "make run"
+
+
+def blocks(language: str) -> list[str]:
+    """Return the README's code blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Return every command line, in order, without its comment."""
+    lines = [line.split("  #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line and not line.startswith(THE_TWO)]
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder that looks like a clone, without anybody's configuration and data."""
+    for entry in ROOT.iterdir():
+        if entry.name not in ("scintiflow.toml", "var", "demo", ".git"):
+            (tmp_path / entry.name).symlink_to(entry)
+    (tmp_path / "scintiflow.toml").write_text(blocks("toml")[0])
+    return tmp_path
+
+
+@pytest.fixture
+def stack(clone: Path) -> Iterator[Stack]:
+    """What `make run` starts there."""
+    offset, log = free_offset(), clone / "run.log"
+    environment = os.environ | {"SCINTIFLOW_PORT_OFFSET": str(offset)}
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            STAYS_UP.split(), cwd=clone, env=environment, stdout=output, stderr=output, start_new_session=True
+        ) as process,
+    ):
+        stack = Stack(clone / "var", offset, process, log)
+        try:
+            wait_for(stack.ready, seconds=90)
+            yield stack
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(20)
+
+
+def test_every_command_works_as_printed(clone: Path, stack: Stack) -> None:
+    """All of them, in order, in one shell, beside a running installation."""
+    script = "\n".join(line for line in commands() if line != STAYS_UP)
+    environment = os.environ | {"SCINTIFLOW_PORT_OFFSET": str(stack.offset)}
+    ran = subprocess.run(
+        ["bash", "-euxc", script], cwd=clone, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "metastases" in ran.stdout or "studies" in ran.stdout
+    assert STAYS_UP in commands()
+
+
+def test_every_link_and_picture_is_there() -> None:
+    """No relative link of the README points at nothing."""
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
