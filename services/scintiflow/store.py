@@ -11,15 +11,16 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from scintiflow.errors import Refused, Unavailable
 
 _FOLDER = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_SYNCING = ThreadPoolExecutor(16, thread_name_prefix="sync")
 
 
 @dataclass(frozen=True)
@@ -141,13 +142,12 @@ class Store:
     def _sync_folders(self, folder: Path) -> None:
         """Make the entries of `folder` durable, and those of the folders above it, up to DATA.
 
-        The ones above too if we did not make them: whoever did may not have come to syncing them yet.
+        The ones above too if they were there: whoever made them may not have come to syncing them yet. All at
+        once, because the disk serves several syncs that wait together in the time of one.
         """
-        _sync(folder)
-        for level in (folder, *folder.parents):
-            if level == self.data:
-                break
-            _sync_entry(level, level.stat().st_ino)
+        above = [level for level in folder.parents if level.is_relative_to(self.data)]
+        for synced in [_SYNCING.submit(_sync, level) for level in (folder, *above)]:
+            synced.result()
 
 
 @contextmanager
@@ -166,12 +166,6 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@lru_cache(maxsize=4096)
-def _sync_entry(folder: Path, inode: int) -> None:
-    """Make the entry of `folder` in its parent durable; once a process is enough for one folder (its `inode`)."""
-    _sync(folder.parent)
 
 
 def _lock(path: Path, flags: int = os.O_RDWR, *, wait: bool = True) -> int:
