@@ -269,6 +269,15 @@ def test_the_same_again_and_the_same_name_with_other_bytes(receiver: Receiver, i
     assert len(receiver.objects(image)) == 2
 
 
+def test_an_object_on_a_context_that_was_not_accepted_ends_the_association(receiver: Receiver, image: Dataset) -> None:
+    """What cannot be answered is not kept either."""
+    association = call(receiver)
+    association.dimse.send_msg(request(image.SOPClassUID, image.SOPInstanceUID, data_set(image)), 99)
+    wait_for(lambda: association.is_aborted)
+    wait_for(lambda: not receiver.unfinished())
+    assert receiver.objects(image) == []
+
+
 def test_an_aborted_object_leaves_nothing(receiver: Receiver, image: Dataset) -> None:
     """When a sender goes away in the middle of an object, its bytes go too."""
     association = call(receiver)

@@ -87,10 +87,9 @@ class Visit:
         )
         return part
 
-    def store(self, event: Event) -> int | Dataset:
+    def store(self, request: C_STORE, part: Part | None) -> int | Dataset:
         """Answer one C-STORE: success once its object is durable, else why not."""
-        part: Part | None = event.request._dataset_file
-        outcome, comment = self._outcome(event.request, part)
+        outcome, comment = self._outcome(request, part)
         metrics.OBJECTS.labels(outcome).inc()
         if part:
             metrics.STORE_SECONDS.observe(time.perf_counter() - part.started)

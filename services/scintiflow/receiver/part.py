@@ -16,15 +16,13 @@ from scintiflow.receiver.header import is_uid
 class Part:
     """A DICOM file that grows with every fragment.
 
-    It stands in for pynetdicom's temporary file (`write`, `file.flush`, `name`, `close`). Trouble on the way is
-    kept in `trouble` until the object is complete, so that it is told as a C-STORE status and the association
-    lives on; later fragments are dropped then.
+    Trouble on the way is kept in `trouble` until the object is complete, so that it is told as a C-STORE status
+    and the association lives on; later fragments are dropped then.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.name = str(path)
-        self.file = self
+        self.name = str(path)  # pynetdicom unlinks by this name what was not kept
         self.started = time.perf_counter()
         self.size = 0
         self.syntax = ""
@@ -49,7 +47,7 @@ class Part:
             self.write(file_meta(sop_class, sop_instance, syntax))
             self.data_set_at = self.size
 
-    def write(self, fragment: bytes) -> None:
+    def write(self, fragment: bytes | memoryview) -> None:
         """Append `fragment`."""
         if self._file is None or self.trouble:
             return
@@ -58,9 +56,6 @@ class Part:
                 raise Unavailable("The disk is full; try again later.")
             self._digest.update(fragment)
             self.size += len(fragment)
-
-    def flush(self) -> None:
-        """Do nothing: what is written is with the kernel already."""
 
     def close(self) -> None:
         """Close the file; it stays where it is."""

@@ -108,7 +108,7 @@ class Connection(RequestHandler):
         for event, handler in (
             (evt.EVT_REQUESTED, visit.admit),
             (evt.EVT_ACCEPTED, visit.welcome),
-            (evt.EVT_C_STORE, visit.store),
+            (evt.EVT_C_STORE, lambda event: visit.store(event.request, event.request._dataset_file)),
         ):
             association.bind(event, handler)
         try:
@@ -251,22 +251,24 @@ class StreamingReader(DIMSEServiceProvider):
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take one P-DATA: fragments of commands, and of data sets."""
         for context_id, fragment in primitive.presentation_data_value_list:
-            single = P_DATA()
-            single.presentation_data_value_list = [[context_id, fragment]]
             control = fragment[0]  # bit 0: command, bit 1: last fragment (DICOM PS3.8 E.2)
-            if control & 1 or not isinstance(self.message, C_STORE_RQ):
-                super().receive_primitive(single)
+            if isinstance(self.message, C_STORE_RQ) and not control & 1:
+                self._store(self.message, fragment, last=bool(control & 2))
             else:
-                self._store(self.message, single, last=bool(control & 2))
+                single = P_DATA()
+                single.presentation_data_value_list = [[context_id, fragment]]
+                super().receive_primitive(single)
 
-    def _store(self, message: DIMSEMessage, fragment: P_DATA, *, last: bool) -> None:
+    def _store(self, message: DIMSEMessage, fragment: bytes, *, last: bool) -> None:
         context = self.assoc._accepted_cx.get(message.context_id)
         if message._data_set_file is None:
             syntax = context.transfer_syntax[0] if context else None
             message._data_set_file = self._visit.receive(message.command_set, syntax)
-        if not last or context is None or message.command_set.get("MessageID") is None:
-            super().receive_primitive(fragment)  # what the library cannot answer, it ends
+        message._data_set_file.write(memoryview(fragment)[1:])
+        if not last:
             return
-        message.decode_msg(fragment, self.assoc)
         self.message = None
-        StorageServiceClass(self.assoc).SCP(message.message_to_primitive(), context)
+        if context is None or message.command_set.get("MessageID") is None:
+            self.dul.event_queue.put("Evt19")  # not to be answered: abort, as the library does when it cannot read
+        else:
+            StorageServiceClass(self.assoc).SCP(message.message_to_primitive(), context)
