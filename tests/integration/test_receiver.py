@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -276,6 +277,14 @@ def test_an_object_on_a_context_that_was_not_accepted_ends_the_association(recei
     wait_for(lambda: association.is_aborted)
     wait_for(lambda: not receiver.unfinished())
     assert receiver.objects(image) == []
+
+
+def test_a_false_length_takes_no_memory(receiver: Receiver) -> None:
+    """A PDU that claims 4 GiB ends its connection at once."""
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as peer:
+        peer.sendall(bytes.fromhex("0100 ffffffff"))
+        assert peer.recv(1) == b""
+    assert all(listener.memory_info().rss < 1 << 29 for listener in receiver.listeners())
 
 
 def test_an_aborted_object_leaves_nothing(receiver: Receiver, image: Dataset) -> None:

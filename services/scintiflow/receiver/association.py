@@ -129,6 +129,8 @@ class Visit:
             return "no_room", str(error)
         except Refused as error:
             return "unreadable", str(error)
+        except OSError:
+            return "no_room", "The disk did not give it back; try again later."
         except Exception:
             log.exception("failed to store an object")
             return "internal", "Internal error; the log of the receiver says more."

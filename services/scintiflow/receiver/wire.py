@@ -30,6 +30,8 @@ from scintiflow.receiver.association import Visit
 
 _WAIT_SECONDS = 0.1  # how late a timer may be seen; whatever else happens wakes whom it concerns
 
+_LONGEST_PDU = 1 << 20  # ours is 128 KiB at most; an association request with 128 contexts comes to a few hundred
+
 
 class Server(ThreadedAssociationServer):
     """Accepts associations from a listening socket that other processes accept from too."""
@@ -171,6 +173,8 @@ class WaitingSocket(AssociationSocket):
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Return `nr_bytes` bytes, or fewer if the peer has gone."""
+        if nr_bytes > _LONGEST_PDU:
+            raise OSError("a PDU claims more bytes than any may have")  # before there is memory for it
         buffer = bytearray(nr_bytes)
         view, got = memoryview(buffer), 0
         while self.socket is not None and got < nr_bytes:
