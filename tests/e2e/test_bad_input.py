@@ -24,8 +24,8 @@ from tests.builders import (
     with_view_codes,
     without_evidence,
 )
-from tests.integration.test_receiver import data_set, send_bytes
 from tests.pacs import Pacs
+from tests.raw_store import data_set, send_bytes
 from tests.redis_server import wait_for
 from tests.stack import EXAMPLES, Stack, copies, send
 

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import httpx
@@ -19,8 +18,6 @@ from pydicom.uid import ExplicitVRLittleEndian, NuclearMedicineImageStorage, Sec
 from pynetdicom import AE, AllStoragePresentationContexts
 from pynetdicom.association import Association
 from pynetdicom.dimse_messages import C_STORE_RQ
-from pynetdicom.dimse_primitives import C_STORE
-from pynetdicom.dsutils import encode
 from redis import Redis
 
 from scintiflow.config import PORTS
@@ -31,6 +28,7 @@ from scintiflow.receiver.status import STATUS
 from scintiflow.store import Store
 from scintiflow.stream import Stream
 from tests.builders import file_bytes, scan
+from tests.raw_store import data_set, request, send_bytes
 from tests.redis_server import wait_for
 from tests.stack import free_offset, send
 
@@ -156,31 +154,6 @@ def serves(receiver: Receiver) -> bool:
     accepted = bool(association.is_established)
     association.release()
     return accepted
-
-
-def request(sop_class: str, sop_instance: str, data: bytes) -> C_STORE:
-    """Return a C-STORE of any bytes under any UIDs."""
-    store = C_STORE()
-    store.MessageID, store.Priority = 1, 2
-    store.AffectedSOPClassUID, store.AffectedSOPInstanceUID = sop_class, sop_instance
-    store.DataSet = BytesIO(data) if data else None
-    return store
-
-
-def send_bytes(association: Association, sop_class: str, sop_instance: str, data: bytes) -> int:
-    """Send a C-STORE of any bytes; return the status."""
-    association._reactor_checkpoint.clear()
-    association.dimse.send_msg(request(sop_class, sop_instance, data), association.accepted_contexts[0].context_id)
-    _, answer = association.dimse.get_msg(block=True)
-    association._reactor_checkpoint.set()
-    return int(answer.Status)
-
-
-def data_set(image: Dataset) -> bytes:
-    """Return the bytes of an image as they travel."""
-    data = encode(image, is_implicit_vr=False, is_little_endian=True)
-    assert data is not None
-    return data
 
 
 def test_bytes_are_kept_as_they_came(receiver: Receiver, image: Dataset) -> None:
