@@ -37,7 +37,7 @@ from pydicom.uid import (
 )
 
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, SelectedView
-from scintiflow.decode import Decoded, Limits, decode
+from scintiflow.decode import Decoded, Limits, decode, warm
 from scintiflow.dicom.canvas import canvas_view
 from scintiflow.errors import Declined, Refused
 from tests.builders import MARKED, body_counts, both_views, having, one_view, scan, store
@@ -435,3 +435,11 @@ def test_a_child_that_cannot_be_started_is_worth_a_retry(tmp_path: Path) -> None
     with parent(tmp_path, few_files) as process:
         said, _ = process.communicate("")
     assert said.startswith("unavailable: ")
+
+
+def test_a_warm_decoder_waits_for_the_first_scan(tmp_path: Path) -> None:
+    """After warming, a scan is decoded by a child that was there before it."""
+    warm()
+    before = {child.pid for child in children()}
+    decoded(scan(), tmp_path)
+    assert {child.pid for child in children()} == before

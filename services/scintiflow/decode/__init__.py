@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, SelectedView, View
-from scintiflow.decode.parent import USUAL_LIMITS, Limits, counts_of
+from scintiflow.decode.parent import USUAL_LIMITS, Limits, counts_of, warm
 from scintiflow.dicom.canvas import HEIGHT, WIDTH, canvas_view
 from scintiflow.errors import Declined
 
-__all__ = ["Decoded", "Limits", "decode"]
+__all__ = ["Decoded", "Limits", "decode", "warm"]
 
 _PLACES = (VIEW_ANTERIOR, VIEW_POSTERIOR)
 _SIDE = {VIEW_ANTERIOR: "anterior", VIEW_POSTERIOR: "posterior"}

@@ -75,6 +75,15 @@ def counts_of(path: Path, frames: Sequence[int], limits: Limits) -> tuple[NDArra
     raise Refused("The pixels take the decoder down: send the scan again, without compression.")
 
 
+def warm() -> None:
+    """Start a child ahead of the first scan, which would wait a second for its imports.
+
+    Raises:
+        Unavailable: no child process could be started.
+    """
+    _give_back(_borrow())
+
+
 def _exchange(request: dict[str, Any], seconds: float) -> tuple[NDArray[np.float32], tuple[float, float]]:
     """Let one child do the work; only a child that did it is used again, since a bad file may leave anything behind.
 

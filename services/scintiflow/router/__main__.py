@@ -6,6 +6,7 @@ import uuid
 import httpx
 
 from scintiflow.config import Deployment, read_configuration
+from scintiflow.decode import warm
 from scintiflow.lifetime import die_with_parent, until_stopped
 from scintiflow.router.read import Router
 from scintiflow.router.settings import RouterSettings
@@ -30,6 +31,7 @@ def main() -> None:
         results={name: Stream(redis, f"results:{name}") for name in configuration.destination},
     )
     work = Work(Stream(redis, "ready"), router.read, router.park, lambda retries: backoff(retries, first=1, cap=30))
+    warm()
     serve_probes(deployment.port("router"), work.stream.trouble)
     consume(work, f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}", settings.studies_at_once, stopped)
 
