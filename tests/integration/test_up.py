@@ -123,6 +123,12 @@ def test_a_wrong_configuration_is_told_plainly(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_a_wrong_environment_is_told_plainly(tmp_path: Path) -> None:
+    """A setting out of bounds stops `up` with the name of the variable."""
+    found = up("--data", tmp_path / "data", SCINTIFLOW_PORT_OFFSET="-1")
+    assert (found.returncode, "SCINTIFLOW_PORT_OFFSET" in found.stderr) == (1, True)
+
+
 def test_a_socket_path_too_long_moves(tmp_path: Path) -> None:
     """DATA with a name too long for a socket gets a private one elsewhere, and no stranger's folder is used."""
     data = tmp_path / ("long-" * 20)
@@ -194,13 +200,13 @@ def test_a_hopeless_process_is_started_for_ever_and_hurts_nobody(tmp_path: Path)
         subprocess.Popen(
             [*map(str, command), "--port-offset", str(offset)],
             stderr=log,
-            env=os.environ | {"SCINTIFLOW_RECEIVER_LISTENERS": "0"},
+            env=os.environ | {"SCINTIFLOW_KEEPER_QUIET_SECONDS": "0"},
         ) as process,
     ):
         stack = Stack(tmp_path / "data", offset, process, tmp_path / "up.log")
         try:
-            wait_for(lambda: "receiver ended (1); it starts again in 4 s" in stack.log.read_text(), seconds=60)
-            wait_for(lambda: stack.ready("keeper", "router", "classifier", "sender"), seconds=60, every=0.2)
+            wait_for(lambda: "keeper ended (1); it starts again in 4 s" in stack.log.read_text(), seconds=60)
+            wait_for(lambda: stack.ready("receiver", "router", "classifier", "sender"), seconds=60, every=0.2)
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(15) == 0

@@ -1,13 +1,16 @@
 """Where the installation is: the options that commands share, and the settings they give."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import BaseSettings
 
 from scintiflow.config import Configuration, Deployment, read_configuration
 from scintiflow.errors import Refused
+
+Settings = TypeVar("Settings", bound=BaseSettings)
 
 DataOption = Annotated[
     Path | None,
@@ -32,16 +35,22 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 
 
 def deployment(*, data: Path | None = None, config: Path | None = None, port_offset: int | None = None) -> Deployment:
-    """Return the settings of the installation; what is not given comes from the environment.
+    """Return the settings of the installation; what is not given comes from the environment."""
+    given = {"data": data, "config": config, "port_offset": port_offset}
+    return settings(Deployment, **{name: value for name, value in given.items() if value is not None})
+
+
+def settings(kind: type[Settings], **given: Any) -> Settings:
+    """Read settings from the environment, except those given.
 
     Raises:
         Refused: a value breaks a rule; one line a fault.
     """
-    given = {"data": data, "config": config, "port_offset": port_offset}
     try:
-        return Deployment(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        return kind(**given)
     except ValidationError as error:
-        faults = [f"SCINTIFLOW_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
+        prefix = kind.model_config.get("env_prefix", "")
+        faults = [f"{prefix}{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
         raise Refused("\n".join(faults)) from error
 
 

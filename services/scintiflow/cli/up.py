@@ -4,7 +4,7 @@ from rich.console import Console
 
 from scintiflow import __version__
 from scintiflow.cli.check import meaning
-from scintiflow.cli.deployment import ConfigOption, DataOption, OffsetOption, configuration, deployment
+from scintiflow.cli.deployment import ConfigOption, DataOption, OffsetOption, configuration, deployment, settings
 from scintiflow.config import Configuration, Deployment
 
 NOBODY = """\
@@ -38,15 +38,15 @@ def up(data: DataOption = None, config: ConfigOption = None, port_offset: Offset
 def _greeting(installation: Deployment, rules: Configuration) -> str:
     from scintiflow.receiver.settings import Settings as ReceiverSettings
 
-    offset = f" --port-offset {installation.port_offset}" if installation.port_offset else ""
+    where = f"--data {installation.data} --config {installation.config} --port-offset {installation.port_offset}"
     lines = [
         "",
         f"scintiflow {__version__}: research only, not for diagnosis",
         "",
-        f"DICOM:       {ReceiverSettings().ae_title} at port {installation.port('dicom')} of this machine",
+        f"DICOM:       {settings(ReceiverSettings).ae_title} at port {installation.port('dicom')} of this machine",
         *(meaning(rules) if rules.allow else []),
         f"DATA:        {installation.data.resolve()}",
-        f"Health:      scintiflow status --data {installation.data}{offset}",
+        f"Health:      scintiflow status {where}",
         "Stop:        Ctrl-C",
         "",
     ]

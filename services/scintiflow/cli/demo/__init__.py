@@ -232,10 +232,10 @@ def _seen(case: Case, store: Store, pacs: Path) -> Seen:
 
 
 def _table(seen: list[Seen]) -> Table:
-    table = Table("study", "state", "bone metastases", "probability", "seconds", "at the PACS", box=SIMPLE_HEAD)
+    table = Table("study", "state", "metastases", "prob.", "seconds", "at the PACS", box=SIMPLE_HEAD, pad_edge=False)
     for each in seen:
         (finding,) = [finding for finding in each.study["findings"] if finding["model"] == "metastasis"]
-        kinds = " + ".join(each.kinds) or "nothing"
+        kinds = ", ".join(each.kinds) or "nothing"
         table.add_row(each.case.name, each.study["state"], *_answer(finding), f"{each.study['seconds']:.2f}", kinds)
     return table
 
@@ -243,7 +243,7 @@ def _table(seen: list[Seen]) -> Table:
 def _answer(finding: Mapping[str, Any]) -> tuple[str, str]:
     """Return a finding and its probability in words."""
     if finding["probability"] is None:
-        return "not assessed", ""
+        return "no result", ""
     return "[red]present[/]" if finding["positive"] else "[green]absent[/]", f"{finding['probability']:.3f}"
 
 
