@@ -3,13 +3,13 @@
 import hashlib
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 
 from pydicom import Dataset, dcmread
 from pydicom.filewriter import write_file_meta_info
-from pynetdicom import AE, AllStoragePresentationContexts, evt
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
 
 SUCCESS = 0x0000
 
@@ -28,6 +28,8 @@ class Pacs:
     port: int = field(default_factory=free_port)
     ae_title: str = "PACS"
     answer: Callable[[str], int] = lambda uid: SUCCESS
+    syntaxes: Sequence[str] = tuple(ALL_TRANSFER_SYNTAXES)
+    """The transfer syntaxes that it takes."""
     received: list[tuple[str, str]] = field(default_factory=list)
     """SOP Instance UID and SHA-256 of the dataset bytes, one a transmission."""
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -36,7 +38,8 @@ class Pacs:
 
     def __enter__(self) -> "Pacs":
         entity = AE(self.ae_title)
-        entity.supported_contexts = AllStoragePresentationContexts
+        for context in AllStoragePresentationContexts:
+            entity.add_supported_context(context.abstract_syntax, list(self.syntaxes))
         entity.require_called_aet = True
         self._server = entity.start_server(
             ("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)]

@@ -21,6 +21,7 @@ from scintiflow.cli.deployment import ConfigOption, OffsetOption, configuration,
 from scintiflow.errors import Refused, Unavailable
 
 _CONTEXTS_AT_ONCE = 128  # PS3.8 section 9.3.2.2: presentation context IDs are the odd numbers up to 255
+_ACCEPTED = 0
 _CALLING_UNKNOWN = (1, 1, 3)  # PS3.8 table 9-21: result, source, reason
 _CALLED_UNKNOWN = (1, 1, 7)
 _TRANSIENT = 2
@@ -166,7 +167,9 @@ def _associate(contexts: Iterable[tuple[UID, UID]], peer: Peer, calling: str) ->
 
 def _no_association(association: Association, peer: Peer, calling: str) -> Unavailable | Refused:
     answer = association.acceptor.primitive
-    if not association.is_rejected or answer is None:
+    if answer is not None and answer.result == _ACCEPTED:
+        return Refused(f"{peer} takes none of these files (their kind, or how they are compressed); convert them.")
+    if answer is None or not association.is_rejected:
         return Unavailable(f"Nobody takes associations at {peer.host}:{peer.port}; start it, or correct --to.")
     found = (answer.result, answer.result_source, answer.diagnostic)
     if found == _CALLING_UNKNOWN:
