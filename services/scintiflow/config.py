@@ -7,6 +7,7 @@ import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -51,7 +52,7 @@ class Deployment(BaseSettings):
 
     def redis(self) -> str:
         """Return the URL of Redis: the configured one, else the socket of the server that `up` embeds for DATA."""
-        return self.redis_url or f"unix://{embedded_socket(self.data)}"
+        return self.redis_url or f"unix://{quote(str(embedded_socket(self.data)))}"
 
 
 def embedded_socket(data: Path) -> Path:

