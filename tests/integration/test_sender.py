@@ -2,15 +2,19 @@
 
 import hashlib
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian, generate_uid
+from pynetdicom import evt
+from pynetdicom.pdu import P_DATA_TF
 from redis import Redis
 
 from scintiflow.config import Destination
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
+from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.errors import Failed, Refused, Unavailable
 from scintiflow.records import note, read_record, result_path
 from scintiflow.sender.deliver import Sender
@@ -121,6 +125,58 @@ def test_a_refused_result_counts(store: Store, ready: ResultReady) -> None:
     """A permanent status is counted, and names itself."""
     with Pacs(answer=lambda uid: 0xC000) as pacs, pytest.raises(Failed, match="C000"):
         sender_to(store, pacs).deliver(delivery_of(ready))
+
+
+def test_a_refused_result_holds_no_other_back(store: Store, ready: ResultReady) -> None:
+    """A PACS that refuses the first result, perhaps because it knows no reports, gets the second all the same."""
+    refused, picture = ready.results[0], Result(name="r1-metastasis-picture", kind="picture", model="metastasis")
+    dataset = dcmread(result_path(store, FOLDER, refused.name))
+    dataset.SOPInstanceUID = picture.sop_instance_uid = generate_uid(entropy_srcs=["a picture"])
+    dataset.file_meta.MediaStorageSOPInstanceUID = picture.sop_instance_uid
+    dataset.save_as(result_path(store, FOLDER, picture.name))
+    picture.sop_class_uid = dataset.SOPClassUID
+    ready.results.append(picture)
+    choosy = Pacs(answer=lambda uid: 0xC000 if uid == refused.sop_instance_uid else 0x0000)
+    with choosy as pacs, pytest.raises(Failed, match="C000"):
+        sender_to(store, pacs).deliver(delivery_of(ready))
+    assert list(read_record(store, FOLDER).delivered["pacs"]) == [picture.name]
+
+
+class SlowDisk(Store):
+    """A disk on which a marker takes longer than a PACS to hang up."""
+
+    def put_once(self, path: Path, data: bytes) -> bool:
+        """Write, and take a while."""
+        time.sleep(0.3)
+        return super().put_once(path, data)
+
+
+def test_a_pacs_that_hangs_up_between_two_results_is_a_reason_to_wait(store: Store, ready: ResultReady) -> None:
+    """A connection that ends after an answer, not in place of one, is no fault of the results."""
+    ready.results.append(Result(name="r1-cardiac-report", sop_class_uid=ready.results[0].sop_class_uid))
+
+    def hang_up(event: evt.Event) -> None:
+        if isinstance(event.pdu, P_DATA_TF):
+            event.assoc.dul.socket.close()
+
+    with Pacs() as pacs, pytest.raises(Unavailable, match="between two results"):
+        pacs._server.bind(evt.EVT_PDU_SENT, hang_up)
+        sender_to(SlowDisk(store.data), pacs).deliver(delivery_of(ready))
+
+
+@pytest.mark.parametrize(("synthetic", "rule"), [(True, "no"), (False, "only")])
+def test_the_rules_of_now_decide_who_gets_synthetic_results(
+    store: Store, ready: ResultReady, synthetic: bool, rule: str
+) -> None:
+    """Results that waited while `synthetic` was changed in scintiflow.toml do not go where they must not."""
+    study = StudyReady(study=FOLDER, revision=1, synthetic=synthetic)
+    note(store, FOLDER, "selected", reason="", objects=[], ready=study, revision=1)
+    with Pacs() as pacs:
+        sender = sender_to(store, pacs)
+        strict = replace(sender, destination=sender.destination.model_copy(update={"synthetic": rule}))
+        with pytest.raises(Refused, match="takes no results of"):
+            strict.deliver(delivery_of(ready))
+        assert pacs.received == []
 
 
 def test_a_rejected_association_says_what_to_do(store: Store, ready: ResultReady) -> None:

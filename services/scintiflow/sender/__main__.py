@@ -31,7 +31,14 @@ def main() -> None:
 
     worker = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
     works = [work(destination) for destination in read_configuration(deployment.config).destinations]
-    threads = [threading.Thread(target=consume, args=(each, worker, 1, stopped)) for each in works]
+
+    def deliver(work: Work) -> None:
+        try:
+            consume(work, worker, 1, stopped)
+        finally:
+            stopped.set()  # a queue that nobody works on must not go unnoticed: start anew
+
+    threads = [threading.Thread(target=deliver, args=(each,)) for each in works]
     serve_probes(deployment.port("sender"), Stream(redis, "ready").trouble)
     for thread in threads:
         thread.start()

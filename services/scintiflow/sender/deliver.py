@@ -45,13 +45,14 @@ class Sender:
         Raises:
             Unavailable: it is away or busy.
             Failed: it refuses a result, for a reason that may pass.
-            Refused: it has been away for too long.
+            Refused: it has been away for too long, or must not get these results since scintiflow.toml was changed.
         """
         ready = ResultReady.FromString(delivery.body)
         record = read_record(self.store, ready.study)
         pending = [result for result in ready.results if result.name in record.undelivered(ready)]
         if not pending:
             return
+        self._require_taken(record, ready)
         with metrics.DELIVER_SECONDS.labels(self.destination.name).time(), self._patience(record, ready):
             self._send(ready, pending)
         metrics.END_TO_END_SECONDS.labels(self.destination.name).observe(time.time() - ready.last_stored_at)
@@ -65,6 +66,13 @@ class Sender:
         metrics.RESULTS.labels(name, "parked").inc(len(ready.results))
         structlog.get_logger().error("parked", study=ready.study[:12], destination=name, reason=reason)
 
+    def _require_taken(self, record: Record, ready: ResultReady) -> None:
+        """Ask the rules of now, because the results may have waited for long, or been replayed."""
+        synthetic = any(read.synthetic for read in record.readies if read.revision == ready.revision)
+        if not self.destination.takes(synthetic=synthetic):
+            kind = "synthetic" if synthetic else "real"
+            raise Refused(f"{self.destination.name} takes no results of {kind} studies; see `synthetic` in its table.")
+
     @contextmanager
     def _patience(self, record: Record, ready: ResultReady) -> Iterator[None]:
         """Give up on an absent destination after `give_up_days`, counted anew from a replay."""
@@ -77,9 +85,16 @@ class Sender:
             raise
 
     def _send(self, ready: ResultReady, results: list[Result]) -> None:
+        """Send all results; one that is refused does not hold the others back."""
+        refused: list[Failed] = []
         with self._associated({result.sop_class_uid for result in results}) as association:
             for result in results:
-                self._store(association, ready, result)
+                try:
+                    self._store(association, ready, result)
+                except Failed as error:
+                    refused.append(error)
+        if refused:
+            raise refused[0]
 
     def _store(self, association: Association, ready: ResultReady, result: Result) -> None:
         """C-STORE one result and mark it when the destination says it has it."""
@@ -88,6 +103,8 @@ class Sender:
             response = association.send_c_store(result_path(self.store, ready.study, result.name))
         except ValueError as error:
             raise Failed(f"{name} takes no {result.kind} (it accepts no presentation context for it).") from error
+        except RuntimeError as error:
+            raise Unavailable(f"{name} broke the association off between two results.") from error
         status = response.get("Status")
         if status is None:
             raise Unavailable(f"{name} broke the association off.")
