@@ -1,6 +1,5 @@
 """How long objects and results stay; a tombstone with the findings and the events stays for good."""
 
-import shutil
 from collections.abc import Iterable
 
 from scintiflow.records import ENDS, Record, State, note
@@ -22,11 +21,13 @@ def oldest_delivered(records: Iterable[Record]) -> list[Record]:
 
 
 def expire(store: Store, record: Record, reason: str) -> None:
-    """Remove a study's objects and results, and say so in its record."""
+    """Remove a study's objects and results, and say so in its record; what came since `record` was read stays."""
     study = store.study(record.folder)
-    note(store, record.folder, "expired", reason=reason)
-    for part in ("objects", "results"):
-        shutil.rmtree(study / part, ignore_errors=True)
+    objects = [study / "objects" / f"{digest}.dcm" for digest in record.objects]
+    results = [path for ready in record.readies for path in (study / "results").glob(f"r{ready.revision}-*.dcm")]
+    for path in (*objects, *results):
+        path.unlink(missing_ok=True)
+    note(store, record.folder, "expired", reason=reason)  # last: a full disk takes it now
 
 
 def _kept(record: Record, days: float, days_open: float) -> float:
@@ -34,5 +35,8 @@ def _kept(record: Record, days: float, days_open: float) -> float:
 
 
 def _age(record: Record, now: float) -> float:
+    """Return the seconds since a study ended or, if its objects came again after that, since the last of them."""
     outcome = record.outcome
-    return now - outcome.at if outcome.state in ENDS and outcome.at is not None and record.objects else 0.0
+    if outcome.state not in ENDS or outcome.at is None or not record.objects:
+        return 0.0
+    return now - max(outcome.at, *record.objects.values())

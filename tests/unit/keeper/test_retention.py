@@ -1,9 +1,11 @@
 """Retention: who goes, when, and what stays."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.keeper.retention import expire, oldest_delivered, overdue
 from scintiflow.records import Record, note, read_record
 from scintiflow.store import Store
@@ -37,12 +39,38 @@ def test_expiry_leaves_a_tombstone_with_findings_and_events(tmp_path: Path) -> N
     for part in ("objects/aa.dcm", "results/r1-metastasis-report.dcm", "findings/r1-metastasis.json"):
         (study / part).parent.mkdir(parents=True)
         (study / part).write_bytes(b"x")
-    note(store, "0" * 32, "declined", reason="Not a bone scan.", objects=["aa"])
+    note(store, "0" * 32, "selected", reason="", objects=["aa"], ready=StudyReady(revision=1), revision=1)
+    note(store, "0" * 32, "declined", reason="Without counts.", revision=1)
     expire(store, read_record(store, "0" * 32), "its time is over")
-    assert not (study / "objects").exists()
-    assert not (study / "results").exists()
+    assert not list(study.glob("objects/*"))
+    assert not list(study.glob("results/*"))
     assert (study / "findings/r1-metastasis.json").exists()
     assert read_record(store, "0" * 32).outcome.state == "declined"
+
+
+def test_what_arrives_while_a_study_expires_stays(tmp_path: Path) -> None:
+    """Retention removes only what it judged: an object or a revision that came since is not lost."""
+    store = Store(tmp_path)
+    study = store.study("0" * 32)
+    for part in ("objects/aa.dcm", "results/r1-metastasis-report.dcm"):
+        (study / part).parent.mkdir(parents=True)
+        (study / part).write_bytes(b"x")
+    note(store, "0" * 32, "selected", reason="", objects=["aa"], ready=StudyReady(revision=1), revision=1)
+    note(store, "0" * 32, "read", reason="Nobody takes its results.", revision=1)
+    judged = read_record(store, "0" * 32)
+    for part in ("objects/bb.dcm", "results/r2-metastasis-report.dcm"):
+        (study / part).write_bytes(b"x")
+    expire(store, judged, "its time is over")
+    left = {path.stem for part in ("objects", "results") for path in (study / part).iterdir()}
+    assert left == {"bb", "r2-metastasis-report"}
+    assert read_record(store, "0" * 32).outcome.state == "receiving"
+
+
+def test_objects_that_come_again_have_their_days_again() -> None:
+    """A parked study that expired and was sent again is not removed before a person can replay it."""
+    again = replace(ended("parked", at=0.0), objects={"aa": 40 * DAY})
+    assert overdue([again], 41 * DAY, days=7, days_open=30) == []
+    assert overdue([again], 71 * DAY, days=7, days_open=30) == [again]
 
 
 def test_a_full_disk_takes_the_oldest_delivered_first() -> None:
