@@ -9,6 +9,7 @@ import fcntl
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -59,8 +60,10 @@ class Store:
         target = objects / f"{digest}.dcm"
         with _disk_trouble():
             objects.mkdir(parents=True, exist_ok=True)
-            _sync(part)
             new = not target.exists()
+            if not new:
+                os.utime(part, (time.time(), target.stat().st_mtime))  # it came when it first came
+            _sync(part)
             part.rename(target)  # over an equal file at worst: the name is the content
             self._sync_folders(objects)
         return new

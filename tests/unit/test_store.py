@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -42,6 +43,15 @@ def test_the_same_bytes_again_are_no_news(store: Store) -> None:
     """Storing the same bytes twice keeps one object and says so; other bytes are another object."""
     assert [put(store, data) for data in (b"scan", b"scan", b"other")] == [True, False, True]
     assert len(list((store.study(FOLDER) / "objects").iterdir())) == 2
+
+
+def test_an_object_that_comes_again_keeps_the_time_it_first_came(store: Store) -> None:
+    """Of two objects with one UID the first is used, also after it was sent again."""
+    put(store, b"scan")
+    (path,) = (store.study(FOLDER) / "objects").iterdir()
+    os.utime(path, (1.0, 1.0))
+    put(store, b"scan")
+    assert path.stat().st_mtime == 1.0
 
 
 @pytest.mark.parametrize("folder", ["", "..", "../../etc", "0" * 31, "0" * 33, "G" * 32, f"{FOLDER}\n"])
