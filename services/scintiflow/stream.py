@@ -1,8 +1,9 @@
 """Work queues on Redis Streams: publish once, lease, take over, retry later.
 
 One piece of work has a key that is unique in its queue. Its body lives in a hash for as long as the work does;
-the stream and the sorted set of later retries hold keys only. That makes publishing idempotent (a lost reply
-and a second call change nothing) and lets a rebuild from disk publish everything again without duplicates::
+the stream and the sorted set of later retries hold keys only. Another hash says which entry holds a key. That makes
+publishing idempotent (a lost reply and a second call change nothing) and lets a rebuild from disk publish everything
+again without duplicates, whatever part of a queue was lost::
 
     publish --> stream --take--> leased --acknowledge--> gone
                   ^                 |
@@ -36,8 +37,12 @@ _BLOCK_SECONDS = 1.0
 _GROUP = "workers"
 
 _PUBLISH = """
-if redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2]) == 0 then return 0 end
-redis.call('XADD', KEYS[1], '*', 'key', ARGV[1])
+local entry = redis.call('HGET', KEYS[4], ARGV[1])
+local found = entry and redis.call('XRANGE', KEYS[1], entry, entry)[1]
+if found and found[2][2] == ARGV[1] then return 0 end
+if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+redis.call('HSET', KEYS[4], ARGV[1], redis.call('XADD', KEYS[1], '*', 'key', ARGV[1]))
 return 1
 """
 
@@ -47,6 +52,7 @@ redis.call('XDEL', KEYS[1], ARGV[2])
 redis.call('HDEL', KEYS[2], ARGV[3])
 redis.call('HDEL', KEYS[3], ARGV[3])
 redis.call('HDEL', KEYS[4], ARGV[3])
+redis.call('HDEL', KEYS[5], ARGV[3])
 return 1
 """
 
@@ -62,7 +68,7 @@ _RELEASE_DUE = """
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, 100)
 for _, key in ipairs(due) do
   redis.call('ZREM', KEYS[2], key)
-  redis.call('XADD', KEYS[1], '*', 'key', key)
+  redis.call('HSET', KEYS[3], key, redis.call('XADD', KEYS[1], '*', 'key', key))
 end
 return #due
 """
@@ -111,6 +117,7 @@ class Stream:
         self._bodies = f"{self._stream}:bodies"
         self._retries = f"{self._stream}:retries"
         self._failures = f"{self._stream}:failures"
+        self._entries = f"{self._stream}:entries"
         self._later = f"{self._stream}:later"
         self._publish = redis.register_script(_PUBLISH)
         self._forget = redis.register_script(_FORGET)
@@ -119,7 +126,7 @@ class Stream:
 
     def publish(self, key: str, body: bytes) -> bool:
         """Queue `body` under `key`; False when that key is already queued, leased or waiting for a retry."""
-        return bool(self._publish(keys=[self._stream, self._bodies], args=[key, body]))
+        return bool(self._publish(keys=[self._stream, self._bodies, self._later, self._entries], args=[key, body]))
 
     def take(self, worker: str, count: int, wait_seconds: float = _BLOCK_SECONDS) -> list[Delivery]:
         """Lease up to `count` entries to `worker`, waiting up to `wait_seconds` for the first."""
@@ -142,7 +149,7 @@ class Stream:
                 self._stream, _GROUP, worker, min_idle_time=int(LEASE_SECONDS * 1000), count=count
             )
         )
-        abandoned = [entry for entry in answer[1] if entry[0].decode() not in held]
+        abandoned = [entry for entry in answer[1] if entry[0] and entry[0].decode() not in held]  # None: was trimmed
         return [self.count_failure(delivery) for delivery in self._deliveries(abandoned)]
 
     def beat(self, worker: str, deliveries: list[Delivery]) -> None:
@@ -159,7 +166,7 @@ class Stream:
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Forget `delivery`: its work is done, or is somebody else's now."""
-        keys = [self._stream, self._bodies, self._retries, self._failures]
+        keys = [self._stream, self._bodies, self._retries, self._failures, self._entries]
         self._forget(keys=keys, args=[_GROUP, delivery.entry, delivery.key])
 
     def retry_later(self, delivery: Delivery, seconds: float) -> None:
@@ -170,7 +177,7 @@ class Stream:
 
     def release_due(self) -> int:
         """Move work whose retry is due back into the stream; return how many."""
-        return int(self._release_due(keys=[self._stream, self._later], args=[time.time()]))
+        return int(self._release_due(keys=[self._stream, self._later, self._entries], args=[time.time()]))
 
     def next_due(self) -> float | None:
         """Return when the next retry is due (Unix seconds), or None."""
@@ -291,9 +298,7 @@ def settle(work: Work, delivery: Delivery) -> None:
     try:
         work.handle(delivery)
     except Unavailable as error:
-        seconds = work.wait(delivery.retries)
-        log.info("not now, will retry", queue=stream.name, seconds=round(seconds, 1), reason=str(error))
-        return stream.retry_later(delivery, seconds)
+        return _put_off(work, delivery, error)
     except Refused as error:
         return _park(work, delivery, str(error))
     except RedisError:
@@ -308,9 +313,19 @@ def settle(work: Work, delivery: Delivery) -> None:
     return stream.acknowledge(delivery)
 
 
+def _put_off(work: Work, delivery: Delivery, error: Unavailable) -> None:
+    seconds, queue = work.wait(delivery.retries), work.stream.name
+    structlog.get_logger().info("not now, will retry", queue=queue, seconds=round(seconds, 1), reason=str(error))
+    work.stream.retry_later(delivery, seconds)
+
+
 def _park(work: Work, delivery: Delivery, reason: str) -> None:
-    work.park(delivery, reason)
-    work.stream.acknowledge(delivery)
+    """Park the work; where the disk does not take the reason, it comes back."""
+    try:
+        work.park(delivery, reason)
+    except Unavailable as error:
+        return _put_off(work, delivery, error)
+    return work.stream.acknowledge(delivery)
 
 
 @contextmanager

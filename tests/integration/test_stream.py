@@ -81,6 +81,42 @@ def test_a_lost_group_is_made_again_from_the_start(queue: Stream, redis: Redis) 
     assert [delivery.key for delivery in queue.take("b", 1)] == ["study:r1"]
 
 
+@pytest.mark.parametrize("lost", [{"scintiflow:ready"}, {"scintiflow:ready:later"}, {"scintiflow:ready:bodies"}])
+def test_whatever_part_of_a_queue_is_lost_it_can_be_published_again(
+    queue: Stream, redis: Redis, lost: set[str]
+) -> None:
+    """No remains of a queue make work look queued that nobody can take."""
+    for key in ("leased", "waiting", "later"):
+        queue.publish(key, b"body")
+    queue.retry_later(queue.take("a", 3)[2], seconds=0)
+    redis.delete(*lost)
+    redis.xgroup_destroy("scintiflow:ready", "workers") if "scintiflow:ready" not in lost else None
+
+    def all_come() -> bool:
+        """Every key is taken, with its body."""
+        for key in ("leased", "waiting", "later"):
+            queue.publish(key, b"body")
+        queue.release_due()
+        taken.update({delivery.key: delivery.body for delivery in queue.take("b", 10, wait_seconds=0.01)})
+        return set(taken) == {"leased", "waiting", "later"}
+
+    taken: dict[str, bytes] = {}
+    wait_for(all_come, seconds=2)
+    assert set(taken.values()) == {b"body"}
+
+
+def test_a_trimmed_stream_stops_nobody(queue: Stream, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries that somebody trimmed while they were leased are passed over, and their work can be queued again."""
+    monkeypatch.setattr(stream_module, "LEASE_SECONDS", 0.05)
+    queue.publish("study:r1", b"body")
+    queue.take("dead", 1)
+    redis.xtrim("scintiflow:ready", maxlen=0, approximate=False)
+    time.sleep(0.1)
+    assert queue.take_over("alive", 1) == []
+    assert queue.publish("study:r1", b"body")
+    assert [delivery.key for delivery in queue.take("alive", 1)] == ["study:r1"]
+
+
 def test_unavailable_is_retried_without_counting(queue: Stream) -> None:
     """A world that is not ready never parks work, however often it is tried."""
 
@@ -107,6 +143,28 @@ def test_refused_is_parked_at_once_with_its_sentence(queue: Stream) -> None:
     settle(Work(queue, handle, lambda _, reason: parked.append(reason), lambda _: 0.0), queue.take("a", 1)[0])
     assert parked == ["Its pixel data cannot be decoded."]
     assert queue.depth().leased == queue.depth().later == 0
+
+
+def test_parking_waits_for_a_disk_that_takes_the_reason(queue: Stream) -> None:
+    """Work whose parking cannot be written down comes back, and is parked with its own reason."""
+    parked: list[str] = []
+    full = True
+
+    def handle(delivery: Delivery) -> None:
+        raise Refused("Its pixel data cannot be decoded.")
+
+    def park(delivery: Delivery, reason: str) -> None:
+        if full:
+            raise Unavailable("The disk under DATA failed (No space left on device).")
+        parked.append(reason)
+
+    work = Work(queue, handle, park, lambda _: 0.0)
+    queue.publish("study:r1", b"body")
+    settle(work, queue.take("a", 1)[0])
+    full = False
+    assert queue.release_due() == 1
+    settle(work, queue.take("a", 1)[0])
+    assert parked == ["Its pixel data cannot be decoded."]
 
 
 @pytest.mark.parametrize("error", [Failed("The PACS refuses it."), ZeroDivisionError()])
