@@ -153,6 +153,13 @@ class Record:
         sending = [self._parking(name) for name in self.destinations if self.destination_state(name) == "parked"]
         return tuple(event for event in (*deciding, *sending) if event and event["event"] == "parked")
 
+    def awaits_reading(self, revision: int) -> bool:
+        """Tell whether `revision` is the one to read now; objects that nobody has decided about do not hold it up."""
+        decision = self._decision
+        if decision is None or decision.get("revision") != revision:
+            return False
+        return self._outcome_of_reading(decision).state in ("queued", "reading")
+
     @cached_property
     def outcome(self) -> Outcome:
         """Fold the record into one state."""

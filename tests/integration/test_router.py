@@ -21,7 +21,7 @@ from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.dicom.identity import study_folder
 from scintiflow.errors import Failed, ScintiflowError, Unavailable
 from scintiflow.keeper.gather import gather
-from scintiflow.records import Record, read_findings, read_record, result_path
+from scintiflow.records import Record, note, read_findings, read_record, result_path
 from scintiflow.router.read import Router
 from scintiflow.store import Store
 from scintiflow.stream import Delivery, Stream
@@ -171,6 +171,42 @@ def test_reading_again_changes_nothing(store: Store, redis: Redis, classifier: C
     assert read_findings(store, record.folder, 1)[0].probability == 0.75
 
 
+def test_a_ready_study_is_read_while_more_of_it_arrives(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """Objects that nobody has decided about yet, a static view behind the pair, do not hold a ready pair up."""
+    delivery = stored(store, example())
+    late = store.data / "part"
+    late.write_bytes(b"a static view")
+    folder = StudyReady.FromString(delivery.body).study
+    store.put_object(late, folder, hashlib.sha256(b"a static view").hexdigest())
+    assert record_of(store, delivery).outcome.state == "receiving"
+    a_router(store, redis, classifier).read(delivery)
+    assert [delivery.revision for delivery in record_of(store, delivery).deliveries] == [1]
+
+
+def test_a_revision_that_was_replaced_unread_is_left_out(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """Of two revisions that wait, only the one that holds is read."""
+    first, router = stored(store, example()), a_router(store, redis, classifier)
+    folder = StudyReady.FromString(first.body).study
+    ready = StudyReady.FromString(first.body)
+    ready.revision = 2
+    note(store, folder, "selected", objects=list(record_of(store, first).objects), ready=ready, revision=2)
+    router.read(first)
+    assert (classifier.asked, record_of(store, first).outcome.state) == (0, "queued")
+
+
+def test_a_model_put_in_the_shadow_after_a_crash_sends_nothing(
+    store: Store, redis: Redis, classifier: Classifier
+) -> None:
+    """A finding recorded while its model still reported is not sent once the model is in the shadow."""
+    delivery = stored(store, example())
+    a_router(store, redis, classifier).read(delivery)
+    events = store.study(record_of(store, delivery).folder) / "events.jsonl"
+    events.write_bytes(b"".join(line for line in events.read_bytes().splitlines(True) if b'"reported"' not in line))
+    a_router(store, redis, classifier, models={"metastasis": {"mode": "shadow"}}).read(delivery)
+    outcome = record_of(store, delivery).outcome
+    assert (outcome.state, outcome.reason) == ("read", "Only shadow models answered; nothing is sent.")
+
+
 def test_a_missing_view_ends_as_incomplete_with_the_sentence(
     store: Store, redis: Redis, classifier: Classifier
 ) -> None:
@@ -237,9 +273,11 @@ def test_a_classifier_in_trouble_is_asked_again(
     delivery, router = stored(store, example()), a_router(store, redis, classifier)
     for name, value in fault.items():
         setattr(classifier, name, value)
-    with pytest.raises(error):
-        router.read(delivery)
+    for _ in range(2):
+        with pytest.raises(error):
+            router.read(delivery)
     record = record_of(store, delivery)
+    assert [event["event"] for event in record.events].count("reading") == 1, "a retry is no news"
     assert (record.outcome.state, read_findings(store, record.folder, 1)) == ("reading", ())
     classifier.status, classifier.probability, classifier.map_shape = 200, 0.75, (1, 1, 4, 8)
     router.read(delivery)

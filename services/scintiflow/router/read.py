@@ -45,9 +45,10 @@ class Router:
         """
         ready = StudyReady.FromString(delivery.body)
         record = read_record(self.store, ready.study)
-        if record.outcome.state in ("queued", "reading"):
+        if record.awaits_reading(ready.revision):
             metrics.STAGE_SECONDS.labels("wait").observe(time.time() - ready.ready_at)
-            note(self.store, ready.study, "reading", revision=ready.revision)
+            if record.outcome.state != "reading":  # a retry is no news
+                note(self.store, ready.study, "reading", revision=ready.revision)
             self._report(ready, record)
             record = read_record(self.store, ready.study)
         self._hand_over(record, ready.revision)
@@ -95,7 +96,10 @@ class Router:
         if self.store.put_once(path, as_json(finding)):
             metrics.FINDINGS.labels(finding.model, Finding.Status.Name(finding.status).lower()).inc()
             return finding
-        return ParseDict(json.loads(path.read_bytes()), Finding())
+        first = ParseDict(json.loads(path.read_bytes()), Finding())
+        if finding.status == Finding.STATUS_SHADOW:  # also where the first one was to be sent
+            first.status = Finding.STATUS_SHADOW
+        return first
 
     def _deliveries(
         self, ready: StudyReady, record: Record, findings: list[Finding], decoded: Decoded
