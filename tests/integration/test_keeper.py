@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -19,8 +20,9 @@ from scintiflow.dicom.writing import Patient, whole_body_image
 from scintiflow.keeper.deadlines import Deadlines
 from scintiflow.keeper.keep import Keeper
 from scintiflow.keeper.lease import Lease
+from scintiflow.keeper.retention import expire
 from scintiflow.keeper.settings import KeeperSettings
-from scintiflow.records import Outcome, note, read_record
+from scintiflow.records import Outcome, marker_path, note, read_record
 from scintiflow.store import Store
 from scintiflow.stream import Stream
 from tests.redis_server import wait_for
@@ -203,6 +205,86 @@ def test_a_study_without_a_bone_scan_is_declined_with_the_reason(store: Store, r
         outcome = ended(store)
     assert outcome.state == "declined"
     assert outcome.reason.endswith(".")
+
+
+@pytest.mark.parametrize("trouble", ["gone", "unreadable", "damaged marker"])
+def test_a_study_in_trouble_stops_no_other(store: Store, redis: Redis, trouble: str) -> None:
+    """A folder that somebody removed or damaged delays only its own study, in the sweep as at its deadline."""
+    for number in range(2):
+        bad = store.study(f"{number:032x}")
+        if trouble == "unreadable":
+            (bad / "events.jsonl").mkdir(parents=True)
+        if trouble == "damaged marker":
+            store.put_once(bad / "delivered" / "pacs" / "r1-metastasis-report.json", b"")
+        Deadlines(redis).decide_at(bad.name, due=1.0)
+    arrive(store, redis, a_scan(180, 0))
+    redis.delete("scintiflow:events")
+    with keeping(a_keeper(store, redis)):
+        assert queued(redis, seconds=20).study == FOLDER
+
+
+def test_an_event_that_nobody_understands_is_dropped(store: Store, redis: Redis) -> None:
+    """Events only save time: one from another version is passed over, for the disk knows what it told."""
+    Stream(redis, "events").publish("foreign", b"\xff\xff")
+    with keeping(a_keeper(store, redis)):
+        arrive(store, redis, a_scan(180, 0))
+        assert queued(redis).study == FOLDER
+        wait_for(lambda: Stream(redis, "events").depth().leased == 0)
+
+
+def test_an_object_that_the_disk_does_not_give_back_parks_its_study(store: Store, redis: Redis) -> None:
+    """What cannot be read cannot be declined: a person repairs the disk and replays."""
+    arrive(store, redis, a_scan(180, 0))
+    (digest,) = read_record(store, FOLDER).objects
+    path = store.study(FOLDER) / "objects" / f"{digest}.dcm"
+    path.unlink()
+    path.mkdir()
+    with keeping(a_keeper(store, redis)):
+        outcome = ended(store)
+    assert (outcome.state, "repair it" in outcome.reason) == ("parked", True)
+
+
+def test_a_study_of_damaged_objects_is_declined_for_what_it_is(store: Store, redis: Redis) -> None:
+    """Damage since the receiver looked is the reason that a person reads."""
+    arrive(store, redis, a_scan(180, 0))
+    (digest,) = read_record(store, FOLDER).objects
+    (store.study(FOLDER) / "objects" / f"{digest}.dcm").write_bytes(bytes(1000))
+    with keeping(a_keeper(store, redis)):
+        outcome = ended(store)
+    assert (outcome.state, outcome.reason) == ("declined", "An object cannot be read as DICOM.")
+    assert list(read_record(store, FOLDER).declined) == [digest]
+
+
+def test_a_clock_that_was_set_back_holds_nothing_up(
+    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Objects dated tomorrow, and a sweep and a deadline planned before the clock changed, wait for no tomorrow."""
+    keeper = a_keeper(store, redis)
+    keeper._take_turn("keeper", threading.Event())
+    arrive(store, redis, a_scan(180))
+    redis.delete("scintiflow:events")
+    Deadlines(redis).decide_at(FOLDER, time.time() + 1)
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 86_400)
+    with keeping(keeper):
+        assert queued(redis).study == FOLDER
+
+
+def test_a_reported_scan_that_comes_again_in_other_bytes_is_no_revision(store: Store, redis: Redis) -> None:
+    """After retention took the first bytes, the same instances would give results with the same UIDs."""
+    scan = a_scan(180, 0)
+    with keeping(a_keeper(store, redis)):
+        arrive(store, redis, scan)
+        queued(redis)
+        result = Result(name="r1-metastasis-report", kind="report", model="metastasis")
+        delivery = ResultReady(study=FOLDER, revision=1, destination="pacs", results=[result])
+        note(store, FOLDER, "reported", revision=1, deliveries=[delivery])
+        store.put_once(marker_path(store, FOLDER, "pacs", result.name), b'{"at": 1}')
+        expire(store, read_record(store, FOLDER), "its time is over")
+        scan.StationName = "ANOTHER"
+        arrive(store, redis, scan)
+        wait_for(lambda: read_record(store, FOLDER).events[-1]["event"] == "unchanged", 5)
+    assert read_record(store, FOLDER).outcome.state == "delivered"
 
 
 def test_only_one_keeper_is_active_and_the_other_takes_over(store: Store, redis: Redis) -> None:

@@ -34,9 +34,9 @@ class Deadlines:
         open_ones = [name.decode() for name in cast(set[bytes], self._redis.smembers(_associations(folder)))]
         return any(self._redis.exists(f"scintiflow:listener:{name.partition('/')[0]}") for name in open_ones)
 
-    def decide_at(self, folder: str, due: float, *, unless_set: bool = False) -> None:
+    def decide_at(self, folder: str, due: float, *, unless_sooner: bool = False) -> None:
         """Set when to decide about a study."""
-        self._redis.zadd(_DUE, {folder: due}, nx=unless_set)
+        self._redis.zadd(_DUE, {folder: due}, lt=unless_sooner)
 
     def due(self, now: float) -> list[str]:
         """Return the folders whose time has come."""

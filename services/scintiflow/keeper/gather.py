@@ -68,7 +68,7 @@ def _decide(store: Store, record: Record, now: float) -> Decision:
         return Decision("parked", f"Its objects cannot be judged ({type(error).__name__}); see the keeper's log.")
     if not selection.views and latest is None:
         return Decision("declined", _why_nothing(selection), declined=selection.declined)
-    if latest and (not selection.views or _places(latest.views) == _places(selection.views)):
+    if latest and (not selection.views or not _differ(record, latest, selection.views)):
         return Decision("unchanged", "the selected views are the same", declined=selection.declined)
     revision = latest.revision + 1 if latest else 1
     ready = _ready(record, selection, revision, now)
@@ -88,23 +88,34 @@ def _ready(record: Record, selection: Selection, revision: int, now: float) -> S
 
 
 def _select(store: Store, record: Record) -> Selection:
-    """Select among the study's objects, leaving out our own results that came back and what cannot be read."""
-    found = [stored for digest in sorted(record.objects) for stored in _stored_header(store, record, digest)]
-    return select([stored for stored in found if not is_our_result(stored.header, record.made)])
+    """Select among the study's objects, leaving out our own results that came back and what the disk damaged."""
+    found, damaged = [], {}
+    for digest in sorted(record.objects):
+        try:
+            found.append(_stored_header(store, record, digest))
+        except Declined as error:
+            damaged[digest] = str(error)
+            structlog.get_logger().error("left out an object", study=record.folder[:12], reason=str(error))
+    selection = select([stored for stored in found if not is_our_result(stored.header, record.made)])
+    return selection._replace(declined=selection.declined | damaged)
 
 
-def _stored_header(store: Store, record: Record, digest: str) -> list[StoredHeader]:
-    """Return the object's header, or nothing when the disk has damaged it since the receiver looked."""
+def _stored_header(store: Store, record: Record, digest: str) -> StoredHeader:
     path = _object_path(store, record.folder, digest)
-    try:
-        return [StoredHeader(digest, record.objects[digest], _header(path), path.stat().st_size)]
-    except Declined as error:
-        structlog.get_logger().error("left out an object", study=record.folder[:12], reason=str(error))
-        return []
+    return StoredHeader(digest, record.objects[digest], _header(path), path.stat().st_size)
 
 
-def _places(views: Sequence[SelectedView]) -> set[tuple[int, str, int]]:
-    return {(view.view, view.digest, view.frame) for view in views}
+def _differ(record: Record, latest: StudyReady, views: Sequence[SelectedView]) -> bool:
+    """Tell whether `views` are to be read although `latest` was selected.
+
+    Once that is reported, the same instances in other bytes are not: their results would have the same UIDs.
+    """
+    reported = any(delivery.revision == latest.revision for delivery in record.deliveries)
+
+    def places(views: Sequence[SelectedView]) -> set[tuple[int, str, int]]:
+        return {(view.view, view.sop_instance_uid if reported else view.digest, view.frame) for view in views}
+
+    return places(latest.views) != places(views)
 
 
 def _why_nothing(selection: Selection) -> str:
@@ -120,8 +131,15 @@ def _object_path(store: Store, folder: str, digest: str) -> Path:
 
 @lru_cache(maxsize=4096)
 def _header(path: Path) -> Dataset:
-    """Read an object up to its pixels; objects never change, so one read serves for good."""
+    """Read an object up to its pixels; objects never change, so one read serves for good.
+
+    Raises:
+        Declined: it is damaged.
+        Refused: the disk does not give it back, so that nobody can tell what it is.
+    """
     try:
         return dcmread(path, stop_before_pixels=True)
+    except OSError as error:
+        raise Refused(f"The disk under DATA does not give an object back ({error.strerror}); repair it.") from error
     except Exception as error:  # pydicom raises nearly anything on malformed input
         raise Declined("An object cannot be read as DICOM.") from error

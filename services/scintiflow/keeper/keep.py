@@ -2,7 +2,8 @@
 
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -23,6 +24,7 @@ from scintiflow.stream import Stream
 
 _RETENTION_SECONDS = 600.0
 _LONGEST_WAIT = 0.5
+_TRY_AGAIN_SECONDS = 30.0
 _SETTLED_SECONDS = 2.0  # file times are coarse: a change this young may hide a younger one
 
 
@@ -84,12 +86,15 @@ class Keeper:
         wait = min(_LONGEST_WAIT, max(0.0, due - time.time())) if due else _LONGEST_WAIT
         taken = self.events.take_over(worker, 100) or self.events.take(worker, 100, wait)
         for delivery in taken:
-            arrival = Arrival.FromString(delivery.body)
-            if arrival.HasField("stored"):
-                self._stored(arrival.stored)
-            else:
-                self._ended(arrival.ended)
+            with _sparing_the_others("of an event"):
+                self._heard(Arrival.FromString(delivery.body))
             self.events.acknowledge(delivery)
+
+    def _heard(self, arrival: Arrival) -> None:
+        if arrival.HasField("stored"):
+            self._stored(arrival.stored)
+        else:
+            self._ended(arrival.ended)
 
     def _stored(self, stored: ObjectStored) -> None:
         self.deadlines.touched(stored.study, stored.association, time.time() + self.settings.quiet_seconds)
@@ -103,13 +108,22 @@ class Keeper:
     def _decide_due(self) -> None:
         now = time.time()
         for folder in self.deadlines.due(now):
-            last = max(read_record(self.store, folder).objects.values(), default=0.0)
-            if now < last + self.settings.quiet_seconds:
-                self.deadlines.decide_at(folder, last + self.settings.quiet_seconds)
-            elif now < last + self.settings.idle_seconds and self.deadlines.is_touched(folder):
-                self.deadlines.decide_at(folder, now + 1.0)
-            else:
-                self._decide(folder)
+            self.deadlines.decide_at(folder, now + _TRY_AGAIN_SECONDS)  # unless it can be decided now
+            with _sparing_the_others(folder):
+                self._decide_if_quiet(folder, now)
+
+    def _decide_if_quiet(self, folder: str, now: float) -> None:
+        record = read_record(self.store, folder)
+        if not record.undecided:
+            return self.deadlines.decided(folder)
+        quiet = now - max(record.objects.values())
+        if 0 <= quiet < self.settings.quiet_seconds:  # below 0 where a clock was set back
+            self.deadlines.decide_at(folder, now - quiet + self.settings.quiet_seconds)
+        elif 0 <= quiet < self.settings.idle_seconds and self.deadlines.is_touched(folder):
+            self.deadlines.decide_at(folder, now + 1.0)
+        else:
+            self._decide(folder)
+        return None
 
     def _decide(self, folder: str) -> None:
         decision = gather(self.store, folder, time.time())
@@ -130,14 +144,14 @@ class Keeper:
             queue.release_due()
 
     def _sweep_in_time(self) -> None:
-        now = time.time()
+        now = time.monotonic()
         if now >= self._next_sweep:
             self._next_sweep = now + self.settings.sweep_seconds
             self._sweep()
             self._measure()
         if now >= self._next_retention:
             self._next_retention = now + _RETENTION_SECONDS
-            self._retain(now)
+            self._retain(time.time())
 
     def _sweep(self) -> None:
         """Read every record that has changed, and queue again what the open ones miss."""
@@ -145,12 +159,16 @@ class Keeper:
         for gone in self._records.keys() - folders:
             del self._records[gone], self._seen[gone]
         for folder in folders:
-            signature = self._signature(folder)
-            if self._seen.get(folder) != signature or signature[0] > time.time() - _SETTLED_SECONDS:
-                self._records[folder], self._seen[folder] = read_record(self.store, folder), signature
-            record = self._records[folder]
-            if record.outcome.state not in ENDS or any(map(record.undelivered, record.deliveries)):
-                self._resume(record)
+            with _sparing_the_others(folder):
+                self._look_at(folder)
+
+    def _look_at(self, folder: str) -> None:
+        signature = self._signature(folder)
+        if self._seen.get(folder) != signature or signature[0] > time.time() - _SETTLED_SECONDS:
+            self._records[folder], self._seen[folder] = read_record(self.store, folder), signature
+        record = self._records[folder]
+        if record.outcome.state not in ENDS or any(map(record.undelivered, record.deliveries)):
+            self._resume(record)
 
     def _resume(self, record: Record) -> None:
         resume(
@@ -178,9 +196,10 @@ class Keeper:
             self._expire(record, "the disk was running full")
 
     def _expire(self, record: Record, reason: str) -> None:
-        expire(self.store, record, reason)
-        metrics.EXPIRED.labels(record.outcome.state).inc()
-        structlog.get_logger().info("expired", study=record.folder[:12], reason=reason)
+        with _sparing_the_others(record.folder):
+            expire(self.store, record, reason)
+            metrics.EXPIRED.labels(record.outcome.state).inc()
+            structlog.get_logger().info("expired", study=record.folder[:12], reason=reason)
 
     def _measure(self) -> None:
         metrics.FREE_BYTES.set(self.store.free_bytes())
@@ -194,3 +213,16 @@ class Keeper:
             metrics.QUEUE_LEASED.labels(queue.name).set(depth.leased)
             metrics.QUEUE_LATER.labels(queue.name).set(depth.later)
             metrics.QUEUE_OLDEST_SECONDS.labels(queue.name).set(depth.oldest_seconds)
+
+
+@contextmanager
+def _sparing_the_others(folder: str) -> Iterator[None]:
+    """Keep what is wrong with one study, or with the disk below it, from stopping the work on the others."""
+    try:
+        yield
+    except RedisError:
+        raise
+    except Exception as error:
+        told = isinstance(error, ScintiflowError | OSError)
+        reason = str(error) if isinstance(error, ScintiflowError) else type(error).__name__
+        structlog.get_logger().error("put a study off", study=folder[:12], reason=reason, exc_info=not told)

@@ -3,6 +3,8 @@
 Publishing is idempotent, so this may run at any time: at start, after Redis came back empty, after a replay.
 """
 
+import time
+
 from scintiflow.keeper.deadlines import Deadlines
 from scintiflow.records import Record
 from scintiflow.stream import Stream
@@ -15,10 +17,10 @@ def resume(record: Record, *, deadlines: Deadlines, ready: Stream, results: dict
     configured stays on disk until it is.
     """
     if record.outcome.state == "receiving":
-        deadlines.decide_at(record.folder, max(record.objects.values(), default=0) + quiet, unless_set=True)
-    if record.outcome.state in ("queued", "reading"):
-        revision = record.readies[-1]
-        ready.publish(work_key(record.folder, revision.revision), revision.SerializeToString())
+        last = min(time.time(), max(record.objects.values(), default=0))  # a clock may have been set back
+        deadlines.decide_at(record.folder, last + quiet, unless_sooner=True)
+    for study in filter(lambda study: record.awaits_reading(study.revision), record.readies):
+        ready.publish(work_key(record.folder, study.revision), study.SerializeToString())
     for delivery in record.deliveries:
         queue = results.get(delivery.destination)
         wanted = record.undelivered(delivery) and record.parked_at(delivery.destination) is None
