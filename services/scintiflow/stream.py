@@ -275,7 +275,7 @@ def consume(work: Work, worker: str, slots: int, stopped: threading.Event) -> No
             leased.pop(delivery.entry, None)
             free.release()
 
-    with ThreadPoolExecutor(slots, thread_name_prefix=work.stream.name) as pool, _beating(work.stream, worker, leased):
+    with _beating(work.stream, worker, leased), ThreadPoolExecutor(slots, thread_name_prefix=work.stream.name) as pool:
         while not stopped.is_set():
             if not free.acquire(timeout=_BLOCK_SECONDS) or stopped.is_set():
                 continue

@@ -224,6 +224,30 @@ def test_consume_works_until_stopped_and_finishes_what_it_holds(queue: Stream) -
     assert queue.depth().waiting == 1
 
 
+def test_a_worker_that_stops_keeps_its_lease_until_it_has_finished(
+    queue: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Work that outlasts the stop of its worker is not taken over, nor counted as a failure, meanwhile."""
+    monkeypatch.setattr(stream_module, "LEASE_SECONDS", 0.5)
+    monkeypatch.setattr(stream_module, "BEAT_SECONDS", 0.05)
+    started, finish, stopped = threading.Event(), threading.Event(), threading.Event()
+
+    def handle(delivery: Delivery) -> None:
+        started.set()
+        finish.wait(10)
+
+    queue.publish("study:r1", b"")
+    thread = threading.Thread(target=consume, args=(Work(queue, handle, no_park, lambda _: 0.0), "a", 1, stopped))
+    thread.start()
+    assert started.wait(5)
+    stopped.set()
+    with pytest.raises(AssertionError, match="not within"):
+        wait_for(lambda: queue.take_over("b", 1), seconds=2)
+    finish.set()
+    thread.join(5)
+    assert queue.depth().leased == 0
+
+
 def test_consume_waits_for_a_redis_that_is_not_there_yet(tmp_path: object) -> None:
     """A worker started before Redis waits for it instead of ending."""
     stopped = threading.Event()
