@@ -47,6 +47,7 @@ class Classifier(ThreadingHTTPServer):
         self.status = 200
         self.probability = 0.75
         self.map_shape = (1, 1, 4, 8)
+        self.output_names = ("probability", "logit", "map")
         self.asked = 0
         super().__init__(("127.0.0.1", 0), _Answer)
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -69,11 +70,8 @@ class _Answer(BaseHTTPRequestHandler):
             return self._send(json.dumps([{"name": "metastasis", "state": "READY"}]).encode())
         self.server.asked += 1
         heat = np.ones(self.server.map_shape, "<f4").tobytes()
-        outputs = [
-            _output("probability", (1, 1), 4),
-            _output("logit", (1, 1), 4),
-            _output("map", self.server.map_shape, len(heat)),
-        ]
+        shapes = [((1, 1), 4), ((1, 1), 4), (self.server.map_shape, len(heat))]
+        outputs = [_output(name, *shape) for name, shape in zip(self.server.output_names, shapes, strict=True)]
         parameters = {"engine": "test", "precision": "f32", "digest": FACTS["digest"]}
         head = json.dumps({"outputs": outputs, "parameters": parameters}).encode()
         values = np.array([self.server.probability, 1.0], "<f4").tobytes()
@@ -260,6 +258,7 @@ def test_a_model_that_is_off_is_not_asked(store: Store, redis: Redis, classifier
         ({"status": 503}, Unavailable),
         ({"status": 429}, Unavailable),
         ({"status": 500}, Unavailable),
+        ({"status": 404}, Unavailable),
         ({"probability": float("nan")}, Unavailable),
         ({"probability": 1.5}, Unavailable),
         ({"map_shape": (1, 4)}, Unavailable),
@@ -282,6 +281,14 @@ def test_a_classifier_in_trouble_is_asked_again(
     classifier.status, classifier.probability, classifier.map_shape = 200, 0.75, (1, 1, 4, 8)
     router.read(delivery)
     assert record_of(store, delivery).outcome.state == "delivering"
+
+
+def test_a_classifier_without_the_outputs_is_asked_again(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """An answer that lacks a tensor is the classifier's trouble, however often, and parks no study."""
+    delivery = stored(store, example())
+    classifier.output_names = ("probability", "logit", "heat")
+    with pytest.raises(Unavailable, match="cannot be read"):
+        a_router(store, redis, classifier).read(delivery)
 
 
 def test_a_classifier_that_is_away_is_waited_for(store: Store, redis: Redis, classifier: Classifier) -> None:

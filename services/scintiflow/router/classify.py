@@ -18,7 +18,7 @@ from scintiflow.errors import Failed, Unavailable
 
 _VIEWS = {"anterior": View.VIEW_ANTERIOR, "posterior": View.VIEW_POSTERIOR}
 _HEART = "80891009"  # SCT
-_LATER = {429, 500, 502, 503, 504}
+_LATER = {404, 408, 429, 500, 502, 503, 504}  # 404: models come and go, and no study is to blame for it
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _question(model: Model, ready: StudyReady) -> Finding:
 def _infer(
     classifier: httpx.Client, model: str, decoded: Decoded
 ) -> tuple[Mapping[str, Any], dict[str, NDArray[np.float32]]]:
-    """Ask for one scan; return the response's parameters and its tensors by name."""
+    """Ask for one scan; return what answered (engine, precision, digest) and the tensors `probability` and `map`."""
     inputs = {"canvas": decoded.canvas[None], "present": decoded.present[None]}
     blobs = {name: np.ascontiguousarray(array, "<f4").tobytes() for name, array in inputs.items()}
     header = {
@@ -124,7 +124,9 @@ def _infer(
     try:
         size = int(response.headers["Inference-Header-Content-Length"])
         answer = json.loads(response.content[:size])
-        return answer["parameters"], _tensors(answer["outputs"], response.content[size:])
+        parameters, tensors = answer["parameters"], _tensors(answer["outputs"], response.content[size:])
+        wanted = {name: parameters[name] for name in ("engine", "precision", "digest")}
+        return wanted, {name: tensors[name] for name in ("probability", "map")}
     except (KeyError, ValueError, IndexError) as error:
         raise Unavailable(f"The classifier's answer for {model} cannot be read.") from error
 
@@ -154,7 +156,7 @@ def _ask(classifier: httpx.Client, method: str, path: str, **request: Any) -> ht
     except httpx.HTTPError as error:
         raise Unavailable(f"The classifier does not answer ({type(error).__name__}).") from error
     if response.status_code in _LATER:
-        raise Unavailable(f"The classifier asks to come back later (HTTP {response.status_code}).")
+        raise Unavailable(f"The classifier cannot answer now (HTTP {response.status_code}).")
     if response.status_code != httpx.codes.OK:
         raise Failed(f"The classifier refuses the question (HTTP {response.status_code}).")
     return response
