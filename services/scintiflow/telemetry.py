@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,12 +33,18 @@ def configure_logging(process: str, form: Literal["text", "json"] = "text") -> N
             lambda _, __, event: {"process": process, **event},
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S"),
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(_without_message),
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _without_message(exc_info: structlog.typing.ExcInfo) -> str:
+    """Return where an exception was raised, and its type; its message may quote a patient's name."""
+    kind, _, trace = exc_info
+    return "".join((*traceback.format_tb(trace), kind.__name__))
 
 
 def serve_probes(port: int, readiness: Readiness, registry: CollectorRegistry = REGISTRY) -> ThreadingHTTPServer:
