@@ -35,6 +35,7 @@ LEASE_SECONDS = 10.0  # three missed beats and a little: then the work is taken 
 DELIVERIES_BEFORE_PARKING = 3
 _BLOCK_SECONDS = 1.0
 _GROUP = "workers"
+_FIRST = b"0-0"
 
 _PUBLISH = """
 local entry = redis.call('HGET', KEYS[4], ARGV[1])
@@ -144,13 +145,19 @@ class Stream:
 
         Entries in `held` are this worker's own, whose beats an absent Redis has missed; they stay as they are.
         """
+        start, found = self._claim(worker, count, _FIRST)
+        while not found and start != _FIRST:  # one call looks at ten times `count` leases, idle or not
+            start, found = self._claim(worker, count, start)
+        abandoned = [entry for entry in found if entry[0] and entry[0].decode() not in held]  # None: was trimmed
+        return [self.count_failure(delivery) for delivery in self._deliveries(abandoned)]
+
+    def _claim(self, worker: str, count: int, start: bytes) -> tuple[bytes, list[Any]]:
         answer = self._with_group(
             lambda: self._redis.xautoclaim(
-                self._stream, _GROUP, worker, min_idle_time=int(LEASE_SECONDS * 1000), count=count
+                self._stream, _GROUP, worker, min_idle_time=int(LEASE_SECONDS * 1000), start_id=start, count=count
             )
         )
-        abandoned = [entry for entry in answer[1] if entry[0] and entry[0].decode() not in held]  # None: was trimmed
-        return [self.count_failure(delivery) for delivery in self._deliveries(abandoned)]
+        return answer[0], answer[1]
 
     def beat(self, worker: str, deliveries: list[Delivery]) -> None:
         """Renew the lease of `deliveries`."""

@@ -53,6 +53,22 @@ def test_leased_work_is_taken_over_only_when_its_worker_is_silent(
     assert [(delivery.key, delivery.failures) for delivery in taken] == [("study:r1", 1)]
 
 
+def test_work_of_the_dead_is_found_behind_any_number_of_live_leases(
+    queue: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many workers that beat do not hide one that does not."""
+    monkeypatch.setattr(stream_module, "LEASE_SECONDS", 0.3)
+    for number in range(30):
+        queue.publish(f"{number}", b"")
+    alive, dead = queue.take("alive", 29), queue.take("dead", 1)
+
+    def found() -> list[Delivery]:
+        queue.beat("alive", alive)
+        return queue.take_over("other", 1)
+
+    assert [delivery.key for delivery in wait_for(found, seconds=3)] == [dead[0].key]
+
+
 def test_a_worker_does_not_take_over_what_it_holds(queue: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beats missed while Redis was away do not make a worker do its own work twice."""
     monkeypatch.setattr(stream_module, "LEASE_SECONDS", 0.05)
