@@ -101,7 +101,7 @@ class Record:
         first: dict[int, StudyReady] = {}
         for event in self.events:
             if event["event"] == "selected":
-                ready = ParseDict(event["ready"], StudyReady())
+                ready = ParseDict(event["ready"], StudyReady(), ignore_unknown_fields=True)
                 first.setdefault(ready.revision, ready)
         return tuple(first[revision] for revision in sorted(first))
 
@@ -112,7 +112,7 @@ class Record:
         for event in self.events:
             if event["event"] == "reported":
                 for delivery in event["deliveries"]:
-                    message = ParseDict(delivery, ResultReady())
+                    message = ParseDict(delivery, ResultReady(), ignore_unknown_fields=True)
                     first.setdefault((message.revision, message.destination), message)
         return tuple(first.values())
 
@@ -246,7 +246,7 @@ def read_findings(store: Store, folder: str, revision: int) -> tuple[Finding, ..
     """Read what each model found on one revision of a study, ordered by model name."""
     paths = sorted(_files(store.study(folder) / "findings", ".json"))
     wanted = [path for path in paths if path.name.startswith(f"r{revision}-")]
-    return tuple(ParseDict(json.loads(path.read_bytes()), Finding()) for path in wanted)
+    return tuple(ParseDict(json.loads(path.read_bytes()), Finding(), ignore_unknown_fields=True) for path in wanted)
 
 
 def finding_path(store: Store, finding: Finding) -> Path:

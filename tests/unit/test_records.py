@@ -267,6 +267,17 @@ def test_torn_and_foreign_lines_are_passed_over(study: Study) -> None:
     assert study.state() == "queued"
 
 
+def test_fields_of_a_later_version_are_passed_over(study: Study) -> None:
+    """A record that a newer process wrote, as during an update, still folds."""
+    ready = {"study": FOLDER, "revision": 1, "urgency": "high"}
+    study.noted("selected", reason="", objects=[ONE], ready=ready, revision=1)
+    study.noted(
+        "reported", revision=1, deliveries=[{"study": FOLDER, "revision": 1, "destination": "pacs", "colour": 1}]
+    )
+    assert [ready.revision for ready in study.record().readies] == [1]
+    assert study.record().destinations == ("pacs",)
+
+
 @cache
 def history() -> tuple[str, ...]:
     """Return the lines of everything that two routers and two senders may write about one revision."""
