@@ -270,19 +270,20 @@ def test_a_clock_that_was_set_back_holds_nothing_up(
         assert queued(redis).study == FOLDER
 
 
-def test_a_reported_scan_that_comes_again_in_other_bytes_is_no_revision(store: Store, redis: Redis) -> None:
-    """After retention took the first bytes, the same instances would give results with the same UIDs."""
-    scan = a_scan(180, 0)
+@pytest.mark.parametrize("angles", [(180, 0), (180,)])
+def test_what_comes_after_retention_replaces_no_pair(store: Store, redis: Redis, angles: tuple[float, ...]) -> None:
+    """Neither the same instances in other bytes nor a single view is a revision of a pair that was reported."""
     with keeping(a_keeper(store, redis)):
-        arrive(store, redis, scan)
+        arrive(store, redis, scan := a_scan(180, 0))
         queued(redis)
         result = Result(name="r1-metastasis-report", kind="report", model="metastasis")
         delivery = ResultReady(study=FOLDER, revision=1, destination="pacs", results=[result])
         note(store, FOLDER, "reported", revision=1, deliveries=[delivery])
         store.put_once(marker_path(store, FOLDER, "pacs", result.name), b'{"at": 1}')
         expire(store, read_record(store, FOLDER), "its time is over")
-        scan.StationName = "ANOTHER"
-        arrive(store, redis, scan)
+        again = scan if len(angles) == 2 else a_scan(*angles, minutes=30)
+        again.StationName = "ANOTHER"
+        arrive(store, redis, again)
         wait_for(lambda: read_record(store, FOLDER).events[-1]["event"] == "unchanged", 5)
     assert read_record(store, FOLDER).outcome.state == "delivered"
 

@@ -68,7 +68,7 @@ def _decide(store: Store, record: Record, now: float) -> Decision:
         return Decision("parked", f"Its objects cannot be judged ({type(error).__name__}); see the keeper's log.")
     if not selection.views and latest is None:
         return Decision("declined", _why_nothing(selection), declined=selection.declined)
-    if latest and (not selection.views or not _differ(record, latest, selection.views)):
+    if latest and not _differ(record, latest, selection.views):
         return Decision("unchanged", "the selected views are the same", declined=selection.declined)
     revision = latest.revision + 1 if latest else 1
     ready = _ready(record, selection, revision, now)
@@ -108,14 +108,15 @@ def _stored_header(store: Store, record: Record, digest: str) -> StoredHeader:
 def _differ(record: Record, latest: StudyReady, views: Sequence[SelectedView]) -> bool:
     """Tell whether `views` are to be read although `latest` was selected.
 
-    Once that is reported, the same instances in other bytes are not: their results would have the same UIDs.
+    Fewer views are not: they are what came after retention took the others. Neither, once `latest` is reported, are
+    the same instances in other bytes: their results would have the same UIDs.
     """
     reported = any(delivery.revision == latest.revision for delivery in record.deliveries)
 
     def places(views: Sequence[SelectedView]) -> set[tuple[int, str, int]]:
         return {(view.view, view.sop_instance_uid if reported else view.digest, view.frame) for view in views}
 
-    return places(latest.views) != places(views)
+    return len(views) >= len(latest.views) and places(latest.views) != places(views)
 
 
 def _why_nothing(selection: Selection) -> str:
