@@ -33,24 +33,31 @@ class Network(nn.Module):
         super().__init__()
         # A canvas pixel of a whole-body scan is twice as tall as wide; the stem makes cells square.
         self.stem = nn.Sequential(
-            nn.Conv2d(1, 24, (5, 9), stride=(2, 4), padding=(2, 4), bias=False), nn.BatchNorm2d(24), nn.ReLU()
+            nn.Conv2d(1, 16, (5, 9), stride=(2, 4), padding=(2, 4), bias=False), nn.BatchNorm2d(16), nn.ReLU()
         )
-        self.local = nn.Sequential(_narrower(24, 40), Residual(40), Residual(40), _narrower(40, 72))
-        self.whereabouts = nn.Parameter(torch.zeros(2, 72, *CELLS))
-        self.regional = nn.Sequential(Residual(72), Residual(72), Residual(72))
-        self.evidence = nn.Conv2d(72, 1, 1)
+        self.local = nn.Sequential(_narrower(16, 32), Residual(32), _narrower(32, 64))
+        self.whereabouts = nn.Parameter(torch.zeros(2, 64, *CELLS))
+        self.regional = nn.Sequential(Residual(64), Residual(64))
+        self.suspicion = nn.Conv2d(64, 1, 1)
         self.constant = nn.Parameter(torch.tensor(-3.0))
-        nn.init.constant_(self.evidence.bias, -3.0)
+        nn.init.constant_(self.suspicion.bias, -5.0)
 
     def forward(self, canvas: Tensor, present: Tensor) -> Answer:
         """Read N studies: canvas [N, 2, 512, 256] of mean counts, present [N, 2] of 0 and 1."""
+        return self.answer(self.suspect(canvas), present)
+
+    def suspect(self, canvas: Tensor) -> Tensor:
+        """Return for each cell how much it looks like a metastasis, [N, 2, 64, 16], any sign."""
         views = even_brightness(canvas).reshape(-1, 1, *canvas.shape[2:])
         features = self.local(self.stem(views))
         features = features.reshape(-1, 2, *features.shape[1:]) + self.whereabouts
-        evidence = self.evidence(self.regional(features.reshape(-1, *features.shape[2:])))
-        cells = nn.functional.softplus(evidence.float()).reshape(-1, 2, *CELLS) / 32
-        cells = cells * present[:, :, None, None]
-        beside = cells.transpose(1, 2).reshape(-1, 1, CELLS[0], 2 * CELLS[1])
+        cells = self.suspicion(self.regional(features.reshape(-1, *features.shape[2:])))
+        return cells.float().reshape(-1, 2, *CELLS)
+
+    def answer(self, suspicion: Tensor, present: Tensor) -> Answer:
+        """Turn suspicion into evidence, lay the views side by side, and add up."""
+        evidence = nn.functional.softplus(suspicion) / 4 * present[:, :, None, None]
+        beside = evidence.transpose(1, 2).reshape(-1, 1, CELLS[0], 2 * CELLS[1])
         logit = self.constant + beside.sum(dim=(2, 3))
         return Answer(torch.sigmoid(logit), logit, beside)
 
