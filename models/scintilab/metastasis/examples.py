@@ -1,7 +1,7 @@
 """Writes the eight example studies: `python -m scintilab.metastasis.examples --out models/metastasis/examples`.
 
-They are the first four patients of two small populations that no training ever sees, not chosen by how
-well they are read. Rebuilding them gives the same bytes.
+They are the first eight patients of a population that no training ever sees, not chosen by how well they
+are read. Rebuilding them with the same versions gives the same bytes.
 """
 
 from datetime import date, datetime, timedelta

@@ -1,6 +1,7 @@
 """Trains the classifier on simulated patients: `python -m scintilab.metastasis.train`.
 
-About ten minutes on two cores. The weights land in the work folder beside the canvases they learnt from;
+About ten minutes on two cores, and as long again, once, to scan the patients. The weights land in the work
+folder beside the canvases they learnt from;
 `scintilab.metastasis.export` turns them into the served graph.
 """
 
@@ -29,12 +30,11 @@ RARE = 5.0
 def train(
     work: Annotated[Path, typer.Option(help="Folder for canvases and weights.")] = Path("build/metastasis"),
     epochs: Annotated[int, typer.Option(help="How often each patient is seen.")] = 8,
-    patients: Annotated[int, typer.Option(help="How many patients to learn from.")] = TRAIN[1],
+    patients: Annotated[int, typer.Option(max=TRAIN[1], help="How many patients to learn from.")] = TRAIN[1],
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 3e-3,
     threads: Annotated[int, typer.Option(help="Processor cores to use.")] = 2,
 ) -> None:
     """Simulate the patients (once), learn, and save weights and threshold."""
-    torch.manual_seed(SEED)
     torch.set_num_threads(threads)
     everyone = population(SEED, TEST[1], work)
     network = learn(everyone.part(TRAIN[0], patients), epochs=epochs, rate=rate)
@@ -47,7 +47,8 @@ def train(
 
 
 def learn(patients: Population, *, epochs: int, rate: float) -> Network:
-    """Fit a fresh network; the same patients, seed and thread count give the same weights."""
+    """Fit a fresh network: AdamW, one cycle of the learning rate, seeded."""
+    torch.manual_seed(SEED)
     network = Network()
     network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
@@ -101,7 +102,7 @@ def _shuffled(count: int, chance: np.random.Generator) -> list[NDArray[np.intp]]
 
 
 def _varied(patients: Population, rows: NDArray[np.intp], chance: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Lay a batch a little off the middle of the table, mirror every second batch, and follow the metastases.
+    """Lay a batch a little off the middle of the table, mirror half of the batches, and follow the metastases.
 
     Returns:
         canvas [n, 2, 512, 256], and 1 in every cell [n, 2, 64, 16] that holds the middle of a metastasis.

@@ -91,6 +91,18 @@ def test_counting_longer_changes_little(golden: Arrays) -> None:
     np.testing.assert_allclose(answer["logit"], golden["logit"], atol=0.01)
 
 
+def test_card_says_what_is_served() -> None:
+    """The card warns, names its evidence, and quotes the threshold and version of the manifest beside it."""
+    manifest, card = load(FOLDER), (FOLDER / "CARD.md").read_text(encoding="utf-8")
+    assert card.startswith(f"# metastasis {manifest.version}\n")
+    for words in (
+        "AI result, not for diagnostic use, research only",
+        "simulated patients",
+        f"threshold, {manifest.threshold},",
+    ):
+        assert words in card
+
+
 def test_examples_are_small_and_marked_synthetic() -> None:
     """Eight studies of eight patients, losslessly compressed, each below 300 KB, none to be taken for a person."""
     headers = [dcmread(path, stop_before_pixels=True) for path in EXAMPLES]
