@@ -56,7 +56,8 @@ class Network(nn.Module):
 
     def answer(self, suspicion: Tensor, present: Tensor) -> Answer:
         """Turn suspicion into evidence, lay the views side by side, and add up."""
-        evidence = nn.functional.softplus(suspicion) / 4 * present[:, :, None, None]
+        # The clamp changes nothing in theory; engines approximate softplus and may end a hair below nought.
+        evidence = nn.functional.softplus(suspicion).clamp(min=0) / 4 * present[:, :, None, None]
         beside = evidence.transpose(1, 2).reshape(-1, 1, CELLS[0], 2 * CELLS[1])
         logit = self.constant + beside.sum(dim=(2, 3))
         return Answer(torch.sigmoid(logit), logit, beside)
