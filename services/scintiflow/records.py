@@ -214,8 +214,8 @@ class Record:
             return Outcome("delivering")
         if "parked" in states.values():
             parked = [event for event in self.parked if event["stage"] == "send"]
-            reasons = [f"{event['destination']}: {event['reason']}" for event in parked]
-            return Outcome("parked", "; ".join(reasons), max(event["at"] for event in parked))
+            reasons = [event["reason"] for event in parked]
+            return Outcome("parked", " ".join(reasons), max(event["at"] for event in parked))
         acknowledged = [at for results in self.delivered.values() for at in results.values()]
         return Outcome("delivered", f"sent to {', '.join(states)}", max(acknowledged))
 

@@ -167,6 +167,18 @@ def test_what_redis_lost_is_queued_again(store: Store, redis: Redis) -> None:
         assert wait_for(lambda: results.take("test", 1, wait_seconds=0.01), 5)
 
 
+def test_results_for_a_destination_that_is_gone_are_parked(store: Store, redis: Redis) -> None:
+    """A destination taken out of the configuration leaves nothing waiting unseen: a person is told."""
+    with keeping(a_keeper(store, redis)):
+        arrive(store, redis, a_scan(180, 0))
+        queued(redis)
+        result = Result(name="r1-metastasis-report", kind="report", model="metastasis")
+        delivery = ResultReady(study=FOLDER, revision=1, destination="old-pacs", results=[result])
+        note(store, FOLDER, "reported", revision=1, deliveries=[delivery])
+        outcome = wait_for(lambda: (o := read_record(store, FOLDER).outcome).state == "parked" and o, 5)
+    assert outcome.reason == "old-pacs is no longer in scintiflow.toml; add it again and replay."
+
+
 def test_the_same_scan_again_is_no_revision(store: Store, redis: Redis) -> None:
     """More objects that change nothing about the selected views start nothing."""
     with keeping(a_keeper(store, redis)):

@@ -190,11 +190,11 @@ def test_one_parked_destination_parks_the_study_when_the_others_are_done(study: 
     """A destination that refuses parks the study only after the others have theirs, and is named."""
     study.selected(1, ONE)
     study.reported(1, "pacs", "viewer")
-    study.noted("parked", stage="send", destination="viewer", revision=1, reason="it refuses")
+    study.noted("parked", stage="send", destination="viewer", revision=1, reason="viewer refuses it")
     record = study.record()
     assert (record.outcome.state, record.destination_state("viewer")) == ("delivering", "parked")
     study.acknowledged(1, "pacs")
-    assert (study.state(), study.record().outcome.reason) == ("parked", "viewer: it refuses")
+    assert (study.state(), study.record().outcome.reason) == ("parked", "viewer refuses it")
 
 
 def test_replaying_the_gathering_leaves_every_object_undecided(study: Study) -> None:

@@ -15,10 +15,10 @@ from scintiflow.keeper import metrics
 from scintiflow.keeper.deadlines import Deadlines
 from scintiflow.keeper.gather import gather, may_complete
 from scintiflow.keeper.lease import Lease
-from scintiflow.keeper.resume import resume, work_key
+from scintiflow.keeper.resume import forsaken, resume, work_key
 from scintiflow.keeper.retention import expire, oldest_delivered, overdue
 from scintiflow.keeper.settings import KeeperSettings
-from scintiflow.records import ENDS, Record, read_record
+from scintiflow.records import ENDS, Record, note, read_record
 from scintiflow.store import Store
 from scintiflow.stream import Stream
 
@@ -171,6 +171,9 @@ class Keeper:
             self._resume(record)
 
     def _resume(self, record: Record) -> None:
+        for name in forsaken(record, self.results):
+            reason = f"{name} is no longer in scintiflow.toml; add it again and replay."
+            note(self.store, record.folder, "parked", stage="send", destination=name, reason=reason)
         resume(
             record,
             deadlines=self.deadlines,

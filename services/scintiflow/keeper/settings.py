@@ -19,5 +19,5 @@ class KeeperSettings(BaseSettings):
     """Delivered, read and declined studies keep their objects this long."""
     retention_days_open: float = Field(default=30, gt=0)
     """Incomplete and parked studies keep theirs this long."""
-    free_bytes_wanted: int = Field(default=10 * 2**30, ge=0)
+    free_bytes_wanted: int = Field(default=4 << 30, ge=0)
     """Below this much free disk the oldest delivered studies go early."""

@@ -101,7 +101,7 @@ def test_the_end_has_a_reason_and_its_seconds(store: Store) -> None:
     """A study that came to its end says why, and how long it took from its last needed object."""
     park(store)
     (study,) = shown("studies", UID, "--data", store.data)
-    assert (study["state"], study["reason"]) == ("parked", "ws: ws refuses the report")
+    assert (study["state"], study["reason"]) == ("parked", "ws refuses the report")
     assert 2.9 < study["seconds"] < 60
 
 
