@@ -8,12 +8,14 @@ studies, on the same scan.
 
 import argparse
 import json
+import re
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
@@ -22,6 +24,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.provenance import provenance
+from scintiflow.config import PORTS
 from scintiflow.inference.engine import open_engine
 from scintiflow.inference.manifest import load
 from scintiflow.records import Record
@@ -66,14 +69,16 @@ def measure(studies: int) -> dict[str, list[float]]:
 
 def send_one(stack: Stack, pacs: Pacs, study: Dataset) -> dict[str, float]:
     """Send one study, wait for its results, and return the seconds of each stage and in all."""
-    expected = len(pacs.objects) + RESULTS_A_STUDY
+    expected, before = len(pacs.objects) + RESULTS_A_STUDY, inside_router(stack)
     send(stack.dicom_port, [study])
     answered = time.time()
     wait_for(lambda: len(pacs.objects) >= expected, seconds=60, every=0.002)
     total = time.time() - answered
     outcome = stack.outcome(study.StudyInstanceUID)
     assert outcome.state == "delivered", outcome
-    return stages_of(stack.record(study.StudyInstanceUID)) | {"C-STORE response to result stored": total}
+    inside = {f"  of which {name}": seconds - before[name] for name, seconds in inside_router(stack).items()}
+    keeper, queue, router, sender = stages_of(stack.record(study.StudyInstanceUID)).items()
+    return dict([keeper, queue, router, *inside.items(), sender, ("C-STORE response to result stored", total)])
 
 
 def stages_of(record: Record) -> dict[str, float]:
@@ -84,9 +89,16 @@ def stages_of(record: Record) -> dict[str, float]:
     return {
         "stored to selected (keeper)": at["selected"] - stored,
         "selected to reading (queue)": at["reading"] - at["selected"],
-        "reading to reported (decode, classify, encode)": at["reported"] - at["reading"],
+        "reading to reported (router)": at["reported"] - at["reading"],
         "reported to delivered (sender)": max(delivered) - at["reported"],
     }
+
+
+def inside_router(stack: Stack) -> dict[str, float]:
+    """Return the seconds that the router has spent decoding, classifying and encoding since its start."""
+    page = httpx.get(f"http://127.0.0.1:{PORTS['router'] + stack.offset}/metrics").text
+    sums = dict(re.findall(r'^scintiflow_router_stage_seconds_sum{stage="(\w+)"} (\S+)', page, re.MULTILINE))
+    return {stage: float(sums.get(stage, 0)) for stage in ("decode", "classify", "encode")}
 
 
 def bare_engine() -> Callable[[], float]:

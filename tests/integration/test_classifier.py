@@ -464,7 +464,7 @@ def test_killing_the_supervisor_frees_the_port(tmp_path: Path) -> None:
         process.wait()
         wait_until(lambda: all(map(is_gone, workers)), 5)
         with pytest.raises(httpx.ConnectError):
-            client.get("/readyz")
+            httpx.get(client.base_url.join("/readyz"))
 
 
 def test_a_worker_whose_supervisor_died_during_its_start_ends_too(tmp_path: Path) -> None:
