@@ -30,6 +30,8 @@ from scintiflow.receiver.association import Visit
 
 _WAIT_SECONDS = 0.1  # how late a timer may be seen; whatever else happens wakes whom it concerns
 
+_ESTABLISHING_SECONDS = 30.0
+
 _LONGEST_PDU = 1 << 20  # ours is 128 KiB at most; an association request with 128 contexts comes to a few hundred
 
 
@@ -110,6 +112,7 @@ class Connection(RequestHandler):
         for event, handler in (
             (evt.EVT_REQUESTED, visit.admit),
             (evt.EVT_ACCEPTED, visit.welcome),
+            (evt.EVT_ESTABLISHED, lambda event: event.assoc.dimse.established.set()),
             (evt.EVT_C_STORE, lambda event: visit.store(event.request, event.request._dataset_file)),
         ):
             association.bind(event, handler)
@@ -250,6 +253,7 @@ class StreamingReader(DIMSEServiceProvider):
 
     def __init__(self, association: Association, visit: Visit) -> None:
         super().__init__(association)
+        self.established = threading.Event()
         self._visit = visit
 
     def receive_primitive(self, primitive: P_DATA) -> None:
@@ -272,6 +276,9 @@ class StreamingReader(DIMSEServiceProvider):
         if not last:
             return
         self.message = None
+        # A quick peer's first object is here before the other thread has come back from accepting the association,
+        # and the library answers nothing until it has.
+        self.established.wait(_ESTABLISHING_SECONDS)
         if context is None or message.command_set.get("MessageID") is None:
             self.dul.event_queue.put("Evt19")  # not to be answered: abort, as the library does when it cannot read
         else:
