@@ -31,7 +31,7 @@ check: install ## lint, types, layers, and contracts equal to proto/
 	diff --recursive --exclude __init__.py --exclude __pycache__ build/proto/scintiflow/contracts services/scintiflow/contracts
 
 test: install ## run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 demo: install ## send example scans round the whole line and look at the results
 	$(BIN)/scintiflow demo

@@ -20,6 +20,7 @@ from pynetdicom import AE
 from scintiflow.config import PORTS
 from scintiflow.dicom.identity import study_folder
 from scintiflow.records import ENDS, Outcome, Record, read_record
+from scintiflow.sender.c_store import c_store
 from scintiflow.store import Store
 from tests.redis_server import wait_for
 
@@ -137,7 +138,7 @@ def send(
     association = entity.associate("127.0.0.1", port, ae_title=called)
     assert association.is_established, "the association was not accepted"
     try:
-        return [association.send_c_store(dataset).get("Status") for dataset in loaded]
+        return [c_store(association, dataset).get("Status") for dataset in loaded]
     finally:
         association.release()
 

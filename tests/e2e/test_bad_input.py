@@ -12,6 +12,7 @@ from pynetdicom import AE
 
 from scintiflow.receiver.status import STATUS
 from scintiflow.records import read_findings
+from scintiflow.sender.c_store import c_store
 from tests.builders import (
     NOT_FOR_US,
     OTHER_PATIENT,
@@ -117,7 +118,7 @@ def test_an_object_refused_at_the_door_leaves_the_line_alone(stack: Stack, fault
     entity.add_requested_context(good.SOPClassUID, good.file_meta.TransferSyntaxUID)
     association = entity.associate("127.0.0.1", stack.dicom_port, ae_title="SCINTIFLOW")
     assert send_bytes(association, sop_class, sop_instance, data) == STATUS[outcome]
-    assert association.send_c_store(good).Status == SUCCESS
+    assert c_store(association, good).Status == SUCCESS
     association.release()
     assert stack.outcome(good.StudyInstanceUID).state == "delivered"
 

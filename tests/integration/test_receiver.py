@@ -25,6 +25,7 @@ from scintiflow.contracts.v1.study_pb2 import Arrival
 from scintiflow.dicom.identity import study_folder
 from scintiflow.receiver.listener import TRANSFER_SYNTAXES
 from scintiflow.receiver.status import STATUS
+from scintiflow.sender.c_store import c_store
 from scintiflow.store import Store
 from scintiflow.stream import Stream
 from tests.builders import file_bytes, scan
@@ -296,7 +297,7 @@ def test_a_stop_lets_associations_finish(start: Start, image: Dataset) -> None:
     association = call(receiver)
     receiver.process.send_signal(signal.SIGTERM)
     wait_for(lambda: not serves(receiver))
-    assert association.send_c_store(image).Status == STATUS["stored"]
+    assert c_store(association, image).Status == STATUS["stored"]
     association.release()
     assert receiver.process.wait(timeout=10) == 0
     assert len(receiver.objects(image)) == 1
@@ -315,7 +316,7 @@ def test_a_killed_listener_is_replaced(start: Start, image: Dataset) -> None:
     """kill -9 of one listener takes no stored object with it, and others serve while a new one starts."""
     receiver = start()
     association = call(receiver)
-    assert association.send_c_store(image).Status == STATUS["stored"]
+    assert c_store(association, image).Status == STATUS["stored"]
     (serving,) = (
         one for one in receiver.listeners() if "ESTABLISHED" in {each.status for each in one.net_connections()}
     )
@@ -331,7 +332,7 @@ def test_listeners_do_not_outlive_the_receiver(start: Start, image: Dataset) -> 
     receiver = start()
     association, listeners = call(receiver), receiver.listeners()
     receiver.process.kill()
-    assert association.send_c_store(image).Status == STATUS["stored"]
+    assert c_store(association, image).Status == STATUS["stored"]
     association.release()
     assert psutil.wait_procs(listeners, timeout=10)[1] == []
 

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from scintiflow.cli.deployment import ConfigOption, OffsetOption, configuration, deployment
 from scintiflow.errors import Refused, Unavailable
+from scintiflow.sender.c_store import c_store
 
 _CONTEXTS_AT_ONCE = 128  # PS3.8 section 9.3.2.2: presentation context IDs are the odd numbers up to 255
 _ACCEPTED = 0
@@ -189,7 +190,7 @@ def _store(association: Association, file: File) -> str | None:
     if not association.is_established:
         return "The association broke before its turn; send it again."
     try:
-        status = association.send_c_store(file.path).get("Status")
+        status = c_store(association, file.path).get("Status")
     except ValueError:
         return f"The receiver takes no {file.sop_class.name} in {file.transfer_syntax.name}; convert it, or ask there."
     except (OSError, RuntimeError) as error:

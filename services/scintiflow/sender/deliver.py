@@ -17,6 +17,7 @@ from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.errors import Failed, Refused, Unavailable
 from scintiflow.records import Record, marker_path, note, read_record, result_path
 from scintiflow.sender import metrics
+from scintiflow.sender.c_store import c_store
 from scintiflow.store import Store
 from scintiflow.stream import Delivery
 
@@ -100,7 +101,7 @@ class Sender:
         """C-STORE one result and mark it when the destination says it has it."""
         name = self.destination.name
         try:
-            response = association.send_c_store(result_path(self.store, ready.study, result.name))
+            response = c_store(association, result_path(self.store, ready.study, result.name))
         except ValueError as error:
             raise Failed(f"{name} takes no {result.kind} (it accepts no presentation context for it).") from error
         except RuntimeError as error:

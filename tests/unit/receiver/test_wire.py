@@ -20,6 +20,7 @@ from scintiflow.receiver.part import Part
 from scintiflow.receiver.settings import Settings
 from scintiflow.receiver.status import STATUS
 from scintiflow.receiver.wire import Server
+from scintiflow.sender.c_store import c_store
 from scintiflow.store import Store
 from tests.builders import scan
 
@@ -63,5 +64,5 @@ def test_an_object_that_comes_before_the_association_is_quite_accepted_is_answer
     entity.dimse_timeout = 5
     entity.add_requested_context(image.SOPClassUID, ExplicitVRLittleEndian)
     association = entity.associate("127.0.0.1", server.server_address[1], ae_title="SCINTIFLOW")
-    assert association.send_c_store(image).get("Status") == STATUS["stored"]
+    assert c_store(association, image).get("Status") == STATUS["stored"]
     association.release()

@@ -1,0 +1,68 @@
+"""C-STORE as a user, without losing the answer.
+
+pynetdicom 3.0 sends from the caller's thread while a loop of the association's own also takes messages, and takes
+that loop to rest when it may just be setting off again: then the loop swallows the answer, and the caller waits for
+its time-out. It was seen once in some two thousand C-STOREs on a busy machine.
+"""
+
+import threading
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+from pynetdicom.association import Association
+
+_REST_SECONDS = 30.0
+
+
+def c_store(association: Association, what: Path | Dataset) -> Dataset:
+    """Send one object; return the answer's status, empty when there was no answer.
+
+    Raises:
+        ValueError: no presentation context for it was accepted.
+        RuntimeError: the association is over.
+    """
+    if not isinstance(association._reactor_checkpoint, Checkpoint):
+        association._reactor_checkpoint = Checkpoint()
+    association._reactor_checkpoint.hold(_REST_SECONDS)
+    answer: Dataset = association.send_c_store(what)
+    return answer
+
+
+class Checkpoint(threading.Event):
+    """Stands in for the event at which an association's loop waits, and knows whether it does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting = threading.Condition()
+        self._open, self._at_rest = True, False
+
+    def is_set(self) -> bool:
+        """Tell whether the loop may pass."""
+        return self._open
+
+    def set(self) -> None:
+        """Let the loop pass."""
+        with self._waiting:
+            self._open, self._at_rest = True, False
+            self._waiting.notify_all()
+
+    def clear(self) -> None:
+        """Stop the loop when it comes by."""
+        with self._waiting:
+            self._open = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Rest, as the loop, until it may pass."""
+        with self._waiting:
+            while not self._open:
+                self._at_rest = True
+                self._waiting.notify_all()
+                if not self._waiting.wait(timeout):
+                    break
+            return self._open
+
+    def hold(self, seconds: float) -> bool:
+        """Stop the loop and wait until it rests, for `seconds` at most; tell whether it does."""
+        with self._waiting:
+            self._open = False
+            return self._waiting.wait_for(lambda: self._at_rest, seconds)
