@@ -249,6 +249,11 @@ def read_findings(store: Store, folder: str, revision: int) -> tuple[Finding, ..
     return tuple(ParseDict(json.loads(path.read_bytes()), Finding(), ignore_unknown_fields=True) for path in wanted)
 
 
+def work_key(folder: str, revision: int) -> str:
+    """Return the key under which one revision of one study is queued."""
+    return f"{folder}:r{revision}"
+
+
 def finding_path(store: Store, finding: Finding) -> Path:
     """Return where a finding is written once."""
     return store.study(finding.study) / "findings" / f"r{finding.revision}-{finding.model}.json"

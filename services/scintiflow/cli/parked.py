@@ -11,6 +11,7 @@ from rich.table import Table
 from scintiflow.cli.deployment import DataOption, deployment
 from scintiflow.cli.studies import newest_first, study_uid
 from scintiflow.dicom.identity import study_folder
+from scintiflow.dicom.privacy import log_name
 from scintiflow.errors import Refused
 from scintiflow.records import Record, note
 from scintiflow.store import Store
@@ -32,7 +33,7 @@ def list_parked(data: DataOption = None) -> None:
     found = [(record, event) for record in _parked_in(_store(data)) for event in record.parked]
     table = Table("key", "since", "where", "why")
     for record, event in found:
-        table.add_row(record.folder[:12], _time(event), _where(event), event["reason"])
+        table.add_row(log_name(record.folder), _time(event), _where(event), event["reason"])
     Console().print(table if found else "Nothing is parked.")
 
 
@@ -63,13 +64,15 @@ def replay(
     for record in _parked_in(store) if which is None else [_find(store, which)]:
         for event in record.parked:
             _replay(store, record, event)
-            print(f"{record.folder[:12]}: trying again: {_where(event)}")
+            print(f"{log_name(record.folder)}: trying again: {_where(event)}")
 
 
 def _replay(store: Store, record: Record, event: Mapping[str, Any]) -> None:
     kept = "results" if event["stage"] == "send" else "objects"
     if not any((store.study(record.folder) / kept).glob("*.dcm")):
-        raise Refused(f"{record.folder[:12]}: retention has removed its {kept}; send the study again from its source.")
+        raise Refused(
+            f"{log_name(record.folder)}: retention has removed its {kept}; send the study again from its source."
+        )
     note(store, record.folder, "replayed", **{key: event[key] for key in _PLACE if key in event})
 
 

@@ -1,7 +1,6 @@
 """`scintiflow send`: DICOM files and folders to any C-STORE SCP, ours unless told otherwise."""
 
 import re
-import socket
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from scintiflow.cli.deployment import ConfigOption, OffsetOption, configuration, deployment
 from scintiflow.errors import Refused, Unavailable
-from scintiflow.sender.c_store import c_store
+from scintiflow.sender.c_store import c_store, without_delay
 
 _CONTEXTS_AT_ONCE = 128  # PS3.8 section 9.3.2.2: presentation context IDs are the odd numbers up to 255
 _ACCEPTED = 0
@@ -159,7 +158,7 @@ def _associate(contexts: Iterable[tuple[UID, UID]], peer: Peer, calling: str) ->
     for sop_class, transfer_syntax in contexts:
         entity.add_requested_context(sop_class, transfer_syntax)
     association = entity.associate(
-        peer.host, peer.port, ae_title=peer.ae_title, evt_handlers=[(evt.EVT_CONN_OPEN, _without_delay)]
+        peer.host, peer.port, ae_title=peer.ae_title, evt_handlers=[(evt.EVT_CONN_OPEN, without_delay)]
     )
     if not association.is_established:
         raise _no_association(association, peer, calling)
@@ -211,8 +210,3 @@ def _advice(status: int) -> str | None:
     else:
         meaning = "the receiver failed; see its log"
     return f"Refused with status {status:04X}: {meaning}."
-
-
-def _without_delay(event: evt.Event) -> None:
-    """Nagle's algorithm costs an association 40 ms a message."""
-    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

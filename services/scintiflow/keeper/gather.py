@@ -11,6 +11,7 @@ from pydicom import Dataset, dcmread
 from scintiflow.contracts.v1.study_pb2 import SelectedView, StudyReady
 from scintiflow.dicom.eligibility import judge
 from scintiflow.dicom.identity import is_our_result
+from scintiflow.dicom.privacy import log_name
 from scintiflow.dicom.selection import Selection, StoredHeader, select
 from scintiflow.errors import Declined, Refused
 from scintiflow.records import Event, Record, exclusive, note, read_record
@@ -64,7 +65,7 @@ def _decide(store: Store, record: Record, now: float) -> Decision:
     except Refused as error:
         return Decision("parked", str(error))
     except Exception as error:  # a malformed value can raise nearly anything; it must not stop the neighbours
-        structlog.get_logger().exception("cannot judge a study", study=record.folder[:12])
+        structlog.get_logger().exception("cannot judge a study", study=log_name(record.folder))
         return Decision("parked", f"Its objects cannot be judged ({type(error).__name__}); see the keeper's log.")
     if not selection.views and latest is None:
         return Decision("declined", _why_nothing(selection), declined=selection.declined)
@@ -95,7 +96,7 @@ def _select(store: Store, record: Record) -> Selection:
             found.append(_stored_header(store, record, digest))
         except Declined as error:
             damaged[digest] = str(error)
-            structlog.get_logger().error("left out an object", study=record.folder[:12], reason=str(error))
+            structlog.get_logger().error("left out an object", study=log_name(record.folder), reason=str(error))
     selection = select([stored for stored in found if not is_our_result(stored.header, record.made)])
     return selection._replace(declined=selection.declined | damaged)
 

@@ -10,15 +10,16 @@ import structlog
 from redis.exceptions import RedisError
 
 from scintiflow.contracts.v1.study_pb2 import Arrival, AssociationEnded, ObjectStored
+from scintiflow.dicom.privacy import log_name
 from scintiflow.errors import ScintiflowError
 from scintiflow.keeper import metrics
 from scintiflow.keeper.deadlines import Deadlines
 from scintiflow.keeper.gather import gather, may_complete
 from scintiflow.keeper.lease import Lease
-from scintiflow.keeper.resume import forsaken, resume, work_key
+from scintiflow.keeper.resume import forsaken, resume
 from scintiflow.keeper.retention import expire, oldest_delivered, overdue
 from scintiflow.keeper.settings import KeeperSettings
-from scintiflow.records import ENDS, Record, note, read_record
+from scintiflow.records import ENDS, Record, note, read_record, work_key
 from scintiflow.store import Store
 from scintiflow.stream import Stream
 
@@ -129,7 +130,7 @@ class Keeper:
         decision = gather(self.store, folder, time.time())
         if decision is not None:
             metrics.DECISIONS.labels(decision.event).inc()
-            structlog.get_logger().info(decision.event, study=folder[:12], reason=decision.reason)
+            structlog.get_logger().info(decision.event, study=log_name(folder), reason=decision.reason)
         if decision is not None and decision.ready is not None:
             ready = decision.ready
             metrics.GATHER_SECONDS.observe(ready.ready_at - ready.last_stored_at)
@@ -202,7 +203,7 @@ class Keeper:
         with _sparing_the_others(record.folder):
             expire(self.store, record, reason)
             metrics.EXPIRED.labels(record.outcome.state).inc()
-            structlog.get_logger().info("expired", study=record.folder[:12], reason=reason)
+            structlog.get_logger().info("expired", study=log_name(record.folder), reason=reason)
 
     def _measure(self) -> None:
         metrics.FREE_BYTES.set(self.store.free_bytes())
@@ -228,4 +229,4 @@ def _sparing_the_others(folder: str) -> Iterator[None]:
     except Exception as error:
         told = isinstance(error, ScintiflowError | OSError)
         reason = str(error) if isinstance(error, ScintiflowError) else type(error).__name__
-        structlog.get_logger().error("put a study off", study=folder[:12], reason=reason, exc_info=not told)
+        structlog.get_logger().error("put a study off", study=log_name(folder), reason=reason, exc_info=not told)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Container
 
 from scintiflow.keeper.deadlines import Deadlines
-from scintiflow.records import Record
+from scintiflow.records import Record, work_key
 from scintiflow.stream import Stream
 
 
@@ -32,8 +32,3 @@ def forsaken(record: Record, destinations: Container[str]) -> list[str]:
     """Return the destinations that results still wait for although nobody has configured them any more."""
     waiting = {delivery.destination for delivery in record.deliveries if record.undelivered(delivery)}
     return sorted(name for name in waiting if name not in destinations and record.parked_at(name) is None)
-
-
-def work_key(folder: str, revision: int) -> str:
-    """Return the key under which one revision of one study is queued."""
-    return f"{folder}:r{revision}"

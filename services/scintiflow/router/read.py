@@ -3,6 +3,7 @@
 import io
 import json
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from scintiflow.config import Configuration
 from scintiflow.contracts.v1.finding_pb2 import Finding, Result, ResultReady
 from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.decode import Decoded, decode
+from scintiflow.dicom.privacy import log_name
 from scintiflow.errors import Declined
-from scintiflow.records import Record, as_json, finding_path, note, read_record, result_path
+from scintiflow.records import Event, Record, as_json, finding_path, note, read_record, result_path, work_key
 from scintiflow.results import ENCODERS, Reading
 from scintiflow.router import metrics
 from scintiflow.router.classify import find, ready_models
@@ -58,7 +60,7 @@ class Router:
         ready = StudyReady.FromString(delivery.body)
         note(self.store, ready.study, "parked", stage="read", revision=ready.revision, reason=reason)
         metrics.STUDIES.labels("parked").inc()
-        structlog.get_logger().error("parked", study=ready.study[:12], reason=reason)
+        structlog.get_logger().error("parked", study=log_name(ready.study), reason=reason)
 
     def _report(self, ready: StudyReady, record: Record) -> None:
         """Read the study and note how that ended."""
@@ -79,10 +81,10 @@ class Router:
         metrics.STUDIES.labels("reported").inc()
         return None
 
-    def _end(self, ready: StudyReady, event: str, reason: str) -> None:
-        note(self.store, ready.study, event, revision=ready.revision, reason=reason)  # type: ignore[arg-type]
+    def _end(self, ready: StudyReady, event: Event, reason: str) -> None:
+        note(self.store, ready.study, event, revision=ready.revision, reason=reason)
         metrics.STUDIES.labels(event).inc()
-        structlog.get_logger().info(event, study=ready.study[:12], reason=reason)
+        structlog.get_logger().info(event, study=log_name(ready.study), reason=reason)
 
     def _findings(self, ready: StudyReady, decoded: Decoded) -> list[Finding]:
         """Ask every enabled model; the first finding written is the one that counts."""
@@ -105,23 +107,12 @@ class Router:
         self, ready: StudyReady, record: Record, findings: list[Finding], decoded: Decoded
     ) -> list[ResultReady]:
         """Encode what any destination takes, and sort it by destination."""
-        wanted: dict[str, list[Result]] = {}
-        sources = tuple(self._source(ready.study, digest) for digest in sorted({view.digest for view in ready.views}))
-        for finding in (finding for finding in findings if finding.status == Finding.STATUS_ASSESSED):
-            reading = Reading(
-                finding=finding,
-                others=tuple(other for other in findings if other.status == Finding.STATUS_NOT_ASSESSED),
-                frames=decoded.frames,
-                pixel_mm=decoded.pixel_mm,
-                sources=sources,
-                predecessor=self._predecessor(record, finding),
-                encoded_at=datetime.now(UTC).astimezone(),
-            )
+        wanted: defaultdict[str, list[Result]] = defaultdict(list)
+        for reading in self._readings(ready, record, findings, decoded):
             for kind in ENCODERS:
-                names = self.configuration.destinations_for(finding.model, kind, synthetic=ready.synthetic)
-                result = self._write_result(reading, kind) if names else None
+                names = self.configuration.destinations_for(reading.finding.model, kind, synthetic=ready.synthetic)
                 for name in names:
-                    wanted.setdefault(name, []).append(result)  # type: ignore[arg-type]
+                    wanted[name].append(self._write_result(reading, kind))
         return [
             ResultReady(
                 study=ready.study,
@@ -133,6 +124,23 @@ class Router:
             )
             for destination, results in wanted.items()
         ]
+
+    def _readings(
+        self, ready: StudyReady, record: Record, findings: list[Finding], decoded: Decoded
+    ) -> Iterator[Reading]:
+        """Yield what the encoders need of each finding that is to be sent."""
+        sources = tuple(self._source(ready.study, digest) for digest in sorted({view.digest for view in ready.views}))
+        for finding in findings:
+            if finding.status == Finding.STATUS_ASSESSED:
+                yield Reading(
+                    finding=finding,
+                    others=tuple(other for other in findings if other.status == Finding.STATUS_NOT_ASSESSED),
+                    frames=decoded.frames,
+                    pixel_mm=decoded.pixel_mm,
+                    sources=sources,
+                    predecessor=self._predecessor(record, finding),
+                    encoded_at=datetime.now(UTC).astimezone(),
+                )
 
     def _write_result(self, reading: Reading, kind: str) -> Result:
         """Encode one result unless it lies there already; its bytes are sent as they are ever after."""
@@ -157,7 +165,7 @@ class Router:
         for delivery in record.deliveries:
             queue = self.results.get(delivery.destination)
             if queue is not None and delivery.revision == revision and record.undelivered(delivery):
-                queue.publish(f"{record.folder}:r{revision}", delivery.SerializeToString())
+                queue.publish(work_key(record.folder, revision), delivery.SerializeToString())
 
     def _predecessor(self, record: Record, finding: Finding) -> Dataset | None:
         """Return the header of the report that this finding's report replaces, if it is still on disk."""

@@ -1,6 +1,5 @@
 """`python -m scintiflow.sender`: deliver results, one queue and one thread a destination."""
 
-import logging
 import socket
 import threading
 import uuid
@@ -19,7 +18,6 @@ def main() -> None:
     die_with_parent()
     stopped = until_stopped()
     configure_logging("sender")
-    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
     deployment, settings = Deployment(), SenderSettings()
     redis, store = connect(deployment.redis()), Store(deployment.data)
 

@@ -1,7 +1,6 @@
 """Stored results -> a destination, over one association; each acknowledgement leaves a marker on disk."""
 
 import json
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +13,11 @@ from pynetdicom.association import Association
 
 from scintiflow.config import Destination
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
+from scintiflow.dicom.privacy import log_name
 from scintiflow.errors import Failed, Refused, Unavailable
 from scintiflow.records import Record, marker_path, note, read_record, result_path
 from scintiflow.sender import metrics
-from scintiflow.sender.c_store import c_store
+from scintiflow.sender.c_store import c_store, without_delay
 from scintiflow.store import Store
 from scintiflow.stream import Delivery
 
@@ -57,7 +57,7 @@ class Sender:
         with metrics.DELIVER_SECONDS.labels(self.destination.name).time(), self._patience(record, ready):
             self._send(ready, pending)
         metrics.END_TO_END_SECONDS.labels(self.destination.name).observe(time.time() - ready.last_stored_at)
-        structlog.get_logger().info("delivered", study=ready.study[:12], destination=self.destination.name)
+        structlog.get_logger().info("delivered", study=log_name(ready.study), destination=self.destination.name)
 
     def park(self, delivery: Delivery, reason: str) -> None:
         """Write down why a study's results cannot be delivered here."""
@@ -65,7 +65,7 @@ class Sender:
         name = self.destination.name
         note(self.store, ready.study, "parked", stage="send", destination=name, revision=ready.revision, reason=reason)
         metrics.RESULTS.labels(name, "parked").inc(len(ready.results))
-        structlog.get_logger().error("parked", study=ready.study[:12], destination=name, reason=reason)
+        structlog.get_logger().error("parked", study=log_name(ready.study), destination=name, reason=reason)
 
     def _require_taken(self, record: Record, ready: ResultReady) -> None:
         """Ask the rules of now, because the results may have waited for long, or been replayed."""
@@ -129,7 +129,7 @@ class Sender:
             self.destination.host,
             self.destination.port,
             ae_title=self.destination.ae_title,
-            evt_handlers=[(evt.EVT_CONN_OPEN, _without_delay)],
+            evt_handlers=[(evt.EVT_CONN_OPEN, without_delay)],
         )
         if not association.is_established:
             raise self._no_association(association)
@@ -143,8 +143,3 @@ class Sender:
         if association.is_rejected and answer is not None and answer.result != _REJECTED_TRANSIENT:
             return Failed(f"{name} rejects our association ({answer.reason_str}); allow {self.calling} there.")
         return Unavailable(f"{name} does not accept an association.")
-
-
-def _without_delay(event: evt.Event) -> None:
-    """Nagle's algorithm costs a DICOM association 40 ms a message."""
-    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
