@@ -43,7 +43,9 @@ FAULTS: dict[str, Callable[[Stack], None]] = {
     "one listener of the receiver": kill("scintiflow.receiver", youngest=True),
     "keeper": kill("scintiflow.keeper"),
     "router": kill("scintiflow.router"),
+    "a decoder of the router": kill("scintiflow.decode.child"),
     "classifier": kill("scintiflow.classifier"),
+    "worker of the classifier": kill("_bentoml_impl.worker"),
     "sender": kill("scintiflow.sender"),
     "Redis with its data": kill_redis_and_its_data,
 }
