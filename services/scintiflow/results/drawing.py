@@ -32,6 +32,7 @@ _PAPER, _INK, _FAINT, _RULE, _BAND = (255,) * 3, (24,) * 3, (100,) * 3, (200,) *
 
 # ColorBrewer YlOrRd: lightness falls steadily, so more influence is darker, and no step of it is grey like the scan.
 _RAMP = ((255, 255, 178), (254, 217, 118), (254, 178, 76), (253, 141, 60), (240, 59, 32), (189, 0, 38))
+_NEARLY_CERTAIN = 0.99
 _STRONGEST = 0.65  # opacity at full influence: the scan stays visible beneath
 
 
@@ -128,6 +129,13 @@ def _paste(sheet: Image.Image, pen: ImageDraw.ImageDraw, panel: NDArray[np.uint8
         pen.text((x, _PANELS_TOP + 8), side, _INK, _font(20), anchor="mt")
 
 
+def _rounded(probability: float) -> str:
+    """Return two digits, but never certainty."""
+    if probability > _NEARLY_CERTAIN:
+        return f"above {_NEARLY_CERTAIN}"
+    return f"{probability:.2f}" if probability > 1 - _NEARLY_CERTAIN else f"below {1 - _NEARLY_CERTAIN:.2f}"
+
+
 def _draw_probability(pen: ImageDraw.ImageDraw, y: int, finding: Finding) -> int:
     """Draw the probability as a bar from 0 to 1 with a tick at the threshold; return where to go on."""
     end, tick = (_COLUMN + round(part * _COLUMN_WIDTH) for part in (finding.probability, finding.threshold))
@@ -153,7 +161,7 @@ def _draw_scale(sheet: Image.Image, pen: ImageDraw.ImageDraw, y: int) -> int:
 def _answer(finding: Finding) -> Iterator[_Paragraph]:
     yield 24, _INK, f"{finding.label.capitalize()}?"
     yield 40, _INK, answer(finding).meaning
-    yield 20, _INK, f"Probability {finding.probability:.2f}"
+    yield 20, _INK, f"Probability {_rounded(finding.probability)}"
 
 
 def _provenance(finding: Finding) -> Iterator[_Paragraph]:
