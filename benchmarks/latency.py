@@ -29,8 +29,8 @@ from scintiflow.inference.engine import open_engine
 from scintiflow.inference.manifest import load
 from scintiflow.records import Record
 from tests.pacs import Pacs
-from tests.redis_server import wait_for
 from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack, send
+from tests.waiting import wait_for
 
 RESULTS_A_STUDY = 2
 

@@ -13,7 +13,7 @@ import httpx
 from pydicom import Dataset
 
 from tests.pacs import free_port
-from tests.redis_server import wait_for
+from tests.waiting import wait_for
 
 AUTO_FORWARD = """
 function OnStableStudy(studyId, tags, metadata)

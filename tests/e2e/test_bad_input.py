@@ -27,8 +27,8 @@ from tests.builders import (
 )
 from tests.pacs import Pacs
 from tests.raw_store import data_set, send_bytes
-from tests.redis_server import wait_for
 from tests.stack import EXAMPLES, Stack, copies, send
+from tests.waiting import wait_for
 
 SUCCESS = STATUS["stored"]
 FRONT, BACK = codes.SCT.AnteriorProjection, codes.SCT.PosteriorProjection

@@ -9,8 +9,8 @@ import pytest
 from pydicom import Dataset
 
 from tests.pacs import Pacs
-from tests.redis_server import wait_for
 from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack, send
+from tests.waiting import wait_for
 
 STUDIES = 20
 STUDIES_BETWEEN_FAULTS = 2

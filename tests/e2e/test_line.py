@@ -14,9 +14,9 @@ from pydicom.data import get_testdata_file
 from scintiflow.config import PORTS
 from tests import dciodvfy
 from tests.pacs import Pacs
-from tests.redis_server import wait_for
 from tests.stack import EXAMPLES, SCINTIFLOW, Stack, copies, send
 from tests.unit.results.template import walk
+from tests.waiting import wait_for
 
 DISCLAIMER = "AI result, not for diagnostic use, research only"
 

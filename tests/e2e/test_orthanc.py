@@ -10,8 +10,8 @@ from pydicom.uid import generate_uid
 
 from tests.orthanc import Orthanc, running_orthanc
 from tests.pacs import free_port
-from tests.redis_server import wait_for
 from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack
+from tests.waiting import wait_for
 
 TIMES = 10
 RESULTS = 2

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.redis_server import wait_for
 from tests.stack import Stack, free_offset
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

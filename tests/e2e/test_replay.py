@@ -7,8 +7,8 @@ import pytest
 
 from tests.builders import OTHER_PATIENT, scan, study_uid
 from tests.pacs import SUCCESS, Pacs
-from tests.redis_server import wait_for
 from tests.stack import CONFIGURATION, EXAMPLES, SCINTIFLOW, Stack, copies, running_stack, send
+from tests.waiting import wait_for
 
 REFUSED = 0xC000
 

@@ -3,12 +3,10 @@
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -21,37 +19,23 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from scintiflow.config import PORTS
 from scintiflow.dicom.writing import Patient, whole_body_image
 from tests.graphs import Floats, answer, bright_graph, model_folder, scans, spoil_golden, undefined_graph
+from tests.stack import free_offset, is_free
+from tests.waiting import wait_for
 
 SECONDS_TO_START = 60
 HEADER_LENGTH = "Inference-Header-Content-Length"
 
 
-def wait_until(true: Callable[[], bool], seconds: float = SECONDS_TO_START) -> None:
-    """Return when the condition holds; fail when it does not within so many seconds."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on, in the range that the port offset reaches."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if 3000 <= port <= 53000:
-            return port
-
-
 @contextmanager
 def started(models: Path, **settings: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
     """Start the classifier on `models`; the client is given once anybody answers, ready or not."""
-    port = free_port()
+    offset = free_offset()
+    port = PORTS["classifier"] + offset
     environment = os.environ | {
-        "SCINTIFLOW_PORT_OFFSET": str(port - 3000),
+        "SCINTIFLOW_PORT_OFFSET": str(offset),
         "SCINTIFLOW_MODELS": str(models),
         "TMPDIR": str(models.parent),
         **{f"SCINTIFLOW_CLASSIFIER_{name.upper()}": value for name, value in settings.items()},
@@ -59,7 +43,7 @@ def started(models: Path, **settings: str) -> Iterator[tuple[httpx.Client, subpr
     process = subprocess.Popen([sys.executable, "-m", "scintiflow.classifier"], env=environment)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         try:
-            wait_until(lambda: answers(client))
+            wait_for(lambda: answers(client), SECONDS_TO_START)
             yield client, process
         finally:
             process.terminate()
@@ -84,12 +68,6 @@ def settled(client: httpx.Client) -> bool:
     return all(entry["state"] != "LOADING" for entry in client.post("/v2/repository/index").json())
 
 
-def is_free(port: int | None) -> bool:
-    """Tell whether nobody listens there."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
 def is_gone(process: psutil.Process) -> bool:
     """Tell whether a process has ended, whether or not anybody has asked how."""
     try:
@@ -106,7 +84,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     model_folder(models, "undefined", graph=undefined_graph())
     model_folder(models, "ort", engine="onnxruntime")
     with started(models) as (client, _):
-        wait_until(lambda: is_ready(client))
+        wait_for(lambda: is_ready(client), SECONDS_TO_START)
         yield client
 
 
@@ -397,7 +375,7 @@ def test_a_model_that_fails_its_golden_gate_is_never_ready(tmp_path: Path) -> No
     model_folder(tmp_path, "sound")
     spoil_golden(model_folder(tmp_path, "wrong"), "map")
     with started(tmp_path) as (client, _):
-        wait_until(lambda: settled(client))
+        wait_for(lambda: settled(client), SECONDS_TO_START)
         response = client.get("/readyz")
         assert response.status_code == 503
         assert response.json()["ready"] is False
@@ -428,7 +406,7 @@ def test_the_operator_chooses_the_engine(tmp_path: Path) -> None:
     """Settings override the manifest, and what runs says so."""
     model_folder(tmp_path, "bright", engine="openvino")
     with started(tmp_path, engine="onnxruntime", precision="f32") as (client, _):
-        wait_until(lambda: is_ready(client))
+        wait_for(lambda: is_ready(client), SECONDS_TO_START)
         facts = client.get("/v2/models/bright").json()["parameters"]
         assert facts["engine"].startswith("onnxruntime")
         assert facts["precision"] == "f32"
@@ -438,7 +416,7 @@ def test_overload_is_answered_at_once(tmp_path: Path) -> None:
     """More scans than may wait are answered 503 with Retry-After."""
     model_folder(tmp_path, "bright")
     with started(tmp_path, maximum_waiting="2") as (client, _):
-        wait_until(lambda: is_ready(client))
+        wait_for(lambda: is_ready(client), SECONDS_TO_START)
         response = infer(client, *scans(3))
         assert response.status_code == 503
         assert response.headers["retry-after"] == "1"
@@ -449,13 +427,13 @@ def test_a_stop_is_quick_and_leaves_nothing(tmp_path: Path) -> None:
     """SIGTERM ends all processes within five seconds and removes the server's temporary home."""
     model_folder(tmp_path / "models", "bright")
     with started(tmp_path / "models") as (client, process):
-        wait_until(lambda: is_ready(client))
+        wait_for(lambda: is_ready(client), SECONDS_TO_START)
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
         home = Path(family[-1].environ()["BENTOML_HOME"])
         assert home.is_dir()
         process.terminate()
         assert process.wait(timeout=5) == 0
-        wait_until(lambda: all(map(is_gone, family)), 1)
+        wait_for(lambda: all(map(is_gone, family)), 1)
         assert not home.exists()
 
 
@@ -463,25 +441,25 @@ def test_killing_the_supervisor_frees_the_port(tmp_path: Path) -> None:
     """After kill -9 of the parent no worker is left to hold the port or to say ready."""
     model_folder(tmp_path, "bright")
     with started(tmp_path) as (client, process):
-        wait_until(lambda: is_ready(client))
+        wait_for(lambda: is_ready(client), SECONDS_TO_START)
         workers = psutil.Process(process.pid).children(recursive=True)
         assert workers
         process.kill()
         process.wait()
-        wait_until(lambda: all(map(is_gone, workers)), 5)
-        wait_until(lambda: is_free(client.base_url.port), 5)
+        wait_for(lambda: all(map(is_gone, workers)), 5)
+        wait_for(lambda: is_free(client.base_url.port), 5)
 
 
 def test_a_worker_whose_supervisor_died_during_its_start_ends_too(tmp_path: Path) -> None:
     """kill -9 of the parent before the worker could ask to die with it leaves nothing either."""
     environment = os.environ | {
-        "SCINTIFLOW_PORT_OFFSET": str(free_port() - 3000),
+        "SCINTIFLOW_PORT_OFFSET": str(free_offset()),
         "SCINTIFLOW_MODELS": str(tmp_path),
         "TMPDIR": str(tmp_path),
     }
     with subprocess.Popen([sys.executable, "-m", "scintiflow.classifier"], env=environment) as process:
         supervisor = psutil.Process(process.pid)
-        wait_until(lambda: bool(supervisor.children()))
+        wait_for(lambda: bool(supervisor.children()), SECONDS_TO_START)
         workers = supervisor.children()
         process.kill()
-    wait_until(lambda: all(map(is_gone, workers)))
+    wait_for(lambda: all(map(is_gone, workers)), SECONDS_TO_START)

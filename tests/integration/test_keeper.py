@@ -25,7 +25,7 @@ from scintiflow.keeper.settings import KeeperSettings
 from scintiflow.records import Outcome, marker_path, note, read_record
 from scintiflow.store import Store
 from scintiflow.stream import Stream
-from tests.redis_server import wait_for
+from tests.waiting import wait_for
 
 PATIENT = Patient("Simulated^One", "S1", date(1950, 1, 1), "F")
 STUDY = "1.2.826.0.1.3680043.8.498.1"

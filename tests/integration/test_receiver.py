@@ -30,8 +30,8 @@ from scintiflow.store import Store
 from scintiflow.stream import Stream
 from tests.builders import file_bytes, scan
 from tests.raw_store import data_set, request, send_bytes
-from tests.redis_server import wait_for
 from tests.stack import free_offset, send
+from tests.waiting import wait_for
 
 ALLOW = '[[allow]]\nae_title = "PACS"\n'
 UNREADABLE = 'scintiflow_receiver_objects_total{outcome="unreadable"}'

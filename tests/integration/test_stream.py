@@ -9,7 +9,7 @@ from redis import Redis
 from scintiflow import stream as stream_module
 from scintiflow.errors import Failed, Refused, Unavailable
 from scintiflow.stream import Delivery, Stream, Work, backoff, consume, settle
-from tests.redis_server import wait_for
+from tests.waiting import wait_for
 
 
 @pytest.fixture

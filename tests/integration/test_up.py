@@ -15,8 +15,8 @@ import pytest
 
 from scintiflow.config import PORTS, embedded_socket
 from tests.pacs import free_port
-from tests.redis_server import wait_for
 from tests.stack import CONFIGURATION, SCINTIFLOW, Stack, free_offset, running_stack
+from tests.waiting import wait_for
 
 RULES = CONFIGURATION.format(port=104)
 PROCESSES = ["receiver", "keeper", "router", "classifier", "sender"]

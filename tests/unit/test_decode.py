@@ -41,6 +41,7 @@ from scintiflow.decode import Decoded, Limits, decode, warm
 from scintiflow.dicom.canvas import canvas_view
 from scintiflow.errors import Declined, Refused
 from tests.builders import MARKED, body_counts, both_views, having, one_view, scan, store
+from tests.waiting import wait_for
 
 NATIVE = (
     ExplicitVRLittleEndian,
@@ -105,14 +106,6 @@ def children(of: int | None = None) -> list[psutil.Process]:
 def at_work() -> int:
     """Return how many children are decoding: each has a timer that would kill it."""
     return sum(isinstance(thread, threading.Timer) for thread in threading.enumerate())
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until something is so, and fail when it never is."""
-    until = time.monotonic() + BOUND_SECONDS
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("syntax", NATIVE + COMPRESSED, ids=lambda uid: uid.name)
@@ -351,7 +344,7 @@ def test_a_child_killed_at_work_costs_no_scan(tmp_path: Path) -> None:
         child.suspend()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(decoded, scan(), tmp_path)
-        wait_for(lambda: at_work() == 1)
+        wait_for(lambda: at_work() == 1, BOUND_SECONDS, every=0.01)
         for child in stopped:
             child.kill()
         assert waiting.result(BOUND_SECONDS).present.all()
@@ -384,7 +377,7 @@ def test_a_slow_scan_does_not_hold_up_another(tmp_path: Path) -> None:
         child.suspend()
     with ThreadPoolExecutor(len(hanging)) as pool:
         stuck = [pool.submit(decoded, scan(), tmp_path) for _ in hanging]
-        wait_for(lambda: at_work() == len(hanging))
+        wait_for(lambda: at_work() == len(hanging), BOUND_SECONDS, every=0.01)
         assert decoded(scan(), tmp_path).present.all()
         for child in hanging:
             child.resume()
@@ -424,7 +417,7 @@ def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
         (child,) = children(process.pid)
         child.suspend()
         process.send_signal(signal.SIGKILL)
-    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, BOUND_SECONDS, every=0.01)
 
 
 def test_a_child_that_cannot_be_started_is_worth_a_retry(tmp_path: Path) -> None:
