@@ -1,16 +1,12 @@
 """The DICOM port as a PACS sees it: real associations, real processes, real kills."""
 
-import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 from pydicom import Dataset, dcmread
@@ -20,107 +16,28 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_messages import C_STORE_RQ
 from redis import Redis
 
-from scintiflow.config import PORTS
 from scintiflow.contracts.v1.study_pb2 import Arrival
 from scintiflow.dicom.identity import study_folder
 from scintiflow.receiver.listener import TRANSFER_SYNTAXES
 from scintiflow.receiver.status import STATUS
 from scintiflow.sender.c_store import c_store
-from scintiflow.store import Store
 from scintiflow.stream import Stream
 from tests.builders import file_bytes, scan
 from tests.raw_store import data_set, request, send_bytes
-from tests.stack import free_offset, send
+from tests.receiver import Receiver, running_receiver
+from tests.stack import send
 from tests.waiting import wait_for
 
-ALLOW = '[[allow]]\nae_title = "PACS"\n'
 UNREADABLE = 'scintiflow_receiver_objects_total{outcome="unreadable"}'
-NOWHERE = "unix:///nonexistent/redis.sock"
-
-
-@dataclass(frozen=True)
-class Receiver:
-    """One running receiver."""
-
-    process: subprocess.Popen[bytes]
-    store: Store
-    offset: int
-    log: Path
-
-    @property
-    def port(self) -> int:
-        """Where it listens for DICOM."""
-        return PORTS["dicom"] + self.offset
-
-    def ready(self) -> bool:
-        """Tell whether it says that it is ready."""
-        try:
-            return self._get("/readyz").status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
-
-    def metric(self, sample: str) -> float:
-        """Return one sample, 0 if there is none yet."""
-        lines = self._get("/metrics").text.splitlines()
-        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{sample} ")), 0.0)
-
-    def listeners(self) -> list[psutil.Process]:
-        """Return its listener processes that live."""
-        children = psutil.Process(self.process.pid).children()
-        return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
-
-    def objects(self, image: Dataset) -> list[Path]:
-        """Return every stored object of an image's study."""
-        return sorted((self.store.study(study_folder(image.StudyInstanceUID)) / "objects").glob("*"))
-
-    def unfinished(self) -> list[Path]:
-        """Return every temporary file that is no lock."""
-        return [path for path in (self.store.data / "incoming").rglob("*") if path.is_file() and path.name != "lock"]
-
-    def said(self, words: str) -> bool:
-        """Tell whether its log holds `words`."""
-        return words in self.log.read_text()
-
-    def _get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{PORTS['receiver'] + self.offset}{path}", timeout=5)
 
 
 Start = Callable[..., Receiver]
 
 
-@contextmanager
-def running(folder: Path, allow: str, command: tuple[str, ...], environment: dict[str, str]) -> Iterator[Receiver]:
-    """Run a receiver until the block ends."""
-    offset, log = free_offset(), folder / "receiver.log"
-    (folder / "scintiflow.toml").write_text(allow)
-    settings = {
-        "SCINTIFLOW_DATA": str(folder / "data"),
-        "SCINTIFLOW_CONFIG": str(folder / "scintiflow.toml"),
-        "SCINTIFLOW_PORT_OFFSET": str(offset),
-        "SCINTIFLOW_REDIS_URL": NOWHERE,
-    }
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            [*command, sys.executable, "-m", "scintiflow.receiver"],
-            stderr=output,
-            env=os.environ | settings | environment,
-        ) as process,
-    ):
-        receiver = Receiver(process, Store(folder / "data"), offset, log)
-        try:
-            wait_for(receiver.ready, seconds=60)
-            yield receiver
-        finally:
-            if process.poll() is None:
-                for member in [*psutil.Process(process.pid).children(recursive=True), process]:
-                    member.kill()
-
-
 @pytest.fixture(scope="module")
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     """A receiver for tests that leave it as it was; each has a study of its own."""
-    with running(tmp_path_factory.mktemp("receiver"), ALLOW, (), {}) as receiver:
+    with running_receiver(tmp_path_factory.mktemp("receiver")) as receiver:
         yield receiver
 
 
@@ -132,11 +49,11 @@ def image() -> Dataset:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Return what starts the receiver of this test; `environment` holds its settings."""
+    """Return what starts the receiver of this test; `settings` go to its environment."""
     with ExitStack() as stack:
 
-        def start(*command: str, allow: str = ALLOW, **environment: str) -> Receiver:
-            return stack.enter_context(running(tmp_path, allow, command, environment))
+        def start(*command: str, **settings: str) -> Receiver:
+            return stack.enter_context(running_receiver(tmp_path, *command, **settings))
 
         yield start
 

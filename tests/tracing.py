@@ -1,0 +1,39 @@
+"""Faults of system calls in processes that run: strace lends its hand, from outside."""
+
+import signal
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.waiting import wait_for
+
+
+@contextmanager
+def injected(strace: str, processes: Iterable[int], fault: str) -> Iterator[None]:
+    """Let system calls of `processes` go wrong as `fault` says (strace's -e inject) while the block runs.
+
+    `strace` is the program's path; skips, and says why, where nobody may trace.
+    """
+    traced = [str(process) for process in processes]
+    which = fault.partition(":")[0]
+    pids = [word for process in traced for word in ("-p", process)]
+    command = [strace, "-f", *pids, "-e", f"trace={which}", "-e", f"inject={fault}", "-o", "/dev/null"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+        try:
+            wait_for(lambda: tracer.poll() is not None or all(map(_is_traced, traced)))
+            if tracer.returncode is not None and tracer.stderr is not None:
+                pytest.skip(f"Nobody may trace here: {tracer.stderr.read().strip()}")
+            yield
+        finally:
+            tracer.send_signal(signal.SIGINT)  # lets them go
+            with suppress(subprocess.TimeoutExpired):
+                tracer.wait(10)
+            tracer.kill()
+
+
+def _is_traced(process: str) -> bool:
+    statuses = [task / "status" for task in Path(f"/proc/{process}/task").iterdir()]
+    return not any("TracerPid:\t0\n" in status.read_text() for status in statuses)
