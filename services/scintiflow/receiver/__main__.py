@@ -26,7 +26,7 @@ def main() -> None:
     structlog.get_logger().info(who_may_send(allow), ae_title=settings.ae_title, port=deployment.port("dicom"))
     with (
         tempfile.TemporaryDirectory(prefix="scintiflow-receiver-") as metrics,
-        socket.create_server((settings.host, deployment.port("dicom")), backlog=128) as listening,
+        socket.create_server((settings.host, deployment.port("dicom")), backlog=1024) as listening,
     ):
         registry = CollectorRegistry()
         MultiProcessCollector(registry, path=metrics)

@@ -24,6 +24,11 @@ def who_may_send(allowed: Collection[Allowed]) -> str:
     return f"{len(allowed)} application entities may send"
 
 
+def is_title(text: str) -> bool:
+    """Tell whether `text` can be an application entity title (DICOM PS3.5 table 6.2-1, AE)."""
+    return text.isascii() and text.isprintable() and "\\" not in text and 0 < len(text) <= 16
+
+
 def _is_at(host: str | None, address: str) -> bool:
     if host is None or host == address:
         return True

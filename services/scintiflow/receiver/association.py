@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from scintiflow.contracts.v1.study_pb2 import AssociationEnded, ObjectStored
 from scintiflow.dicom.identity import study_folder
 from scintiflow.errors import Refused, Unavailable
 from scintiflow.receiver import metrics
-from scintiflow.receiver.allowlist import allows, lines_to_add
+from scintiflow.receiver.allowlist import allows, is_title, lines_to_add
 from scintiflow.receiver.header import read_header
 from scintiflow.receiver.notifier import Notifier
 from scintiflow.receiver.part import Part
-from scintiflow.receiver.status import REJECTION, STATUS, Outcome, Rejection
+from scintiflow.receiver.sparing import Sparing
+from scintiflow.receiver.status import STATUS, Outcome, Rejection
 from scintiflow.store import Store
 
 log = structlog.get_logger()
@@ -37,6 +39,7 @@ class Reception:
     incoming: Path
     """The listener's own folder under incoming/."""
     minimum_free_bytes: int
+    sparing: Sparing = field(default_factory=Sparing)
 
 
 @dataclass
@@ -46,7 +49,6 @@ class Visit:
     reception: Reception
     name: str
     accepted: bool = False
-    rejected: Rejection | None = None
     studies: set[str] = field(default_factory=set)
     parts: int = 0
 
@@ -55,18 +57,27 @@ class Visit:
         """Where objects of this association grow."""
         return self.reception.incoming / self.name.rpartition("/")[2]
 
-    def admit(self, event: Event) -> None:
-        """Reject a sender that is not in the allowlist, or that means somebody else."""
-        request = event.assoc.requestor.primitive
-        caller, called = request.calling_ae_title.strip(), request.called_ae_title.strip()
-        address = event.assoc.requestor.address
-        if not allows(self.reception.allow, caller, address):
-            lines = lines_to_add(caller, address)
-            log.warning("rejected an unknown sender; to let it in, add the lines to scintiflow.toml", lines=lines)
-            self._reject(event.assoc, "rejected_calling")
-        elif called != event.assoc.acceptor.ae_title:
-            log.warning("rejected a sender that calls another AE title; correct it there", called=ascii(called))
-            self._reject(event.assoc, "rejected_called")
+    def admit(self, caller: str, called: str, address: str, us: str) -> Rejection | None:
+        """Return why a sender is not let in, or None: it must be in the allowlist and mean `us`."""
+        why: Rejection
+        if not is_title(caller):
+            why = "rejected_calling"
+            self.turn_away(why, address, "rejected a sender whose AE title is illegal", caller=ascii(caller))
+        elif not allows(self.reception.allow, caller, address):
+            why, lines = "rejected_calling", lines_to_add(caller, address)
+            hint = "rejected an unknown sender; to let it in, add the lines to scintiflow.toml"
+            self.turn_away(why, (address, caller), hint, lines=lines)
+        elif called != us:
+            why, hint = "rejected_called", "rejected a sender that calls another AE title; correct it there"
+            self.turn_away(why, (address, caller), hint, called=ascii(called))
+        else:
+            return None
+        return why
+
+    def turn_away(self, outcome: str, key: Hashable, event: str, **facts: object) -> None:
+        """Count and log an association that does not come about."""
+        metrics.ASSOCIATIONS.labels(outcome).inc()
+        self.reception.sparing.warning(key, event, **facts)
 
     def welcome(self, event: Event) -> None:
         """Note that the association is accepted."""
@@ -114,11 +125,6 @@ class Visit:
                 AssociationEnded(association=self.name, studies=sorted(self.studies), ended_at=time.time())
             )
 
-    def _reject(self, association: Association, why: Rejection) -> None:
-        self.rejected = why
-        association.acse.send_reject(*REJECTION[why])
-        association.kill()
-
     def _outcome(self, request: C_STORE, part: Part | None) -> tuple[Outcome, str]:
         """Return what became of an object and, if it is not stored, a sentence that says why."""
         try:
@@ -152,10 +158,6 @@ class Visit:
         return ("stored" if new else "again"), ""
 
     def _ending(self, association: Association) -> str:
-        if self.rejected:
-            return self.rejected
-        if association.is_rejected:
-            return "rejected_limit"  # the library's own answer at its maximum number of associations
         if association.is_released:
             return "released"
-        return "aborted" if self.accepted else "silent"
+        return "aborted"

@@ -5,6 +5,7 @@ Started by the receiver as `python -m scintiflow.receiver.listener <descriptor o
 
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -39,6 +40,8 @@ from scintiflow.dicom.identity import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 from scintiflow.lifetime import die_with_parent, until_stopped
 from scintiflow.receiver import metrics
 from scintiflow.receiver.association import Reception, Visit
+from scintiflow.receiver.headcount import Headcount
+from scintiflow.receiver.lobby import Limits
 from scintiflow.receiver.notifier import Notifier
 from scintiflow.receiver.settings import Settings
 from scintiflow.receiver.wire import Server
@@ -78,11 +81,19 @@ def application_entity(settings: Settings) -> ApplicationEntity:
     """Return who we are on the network, and how long we wait for others."""
     entity = ApplicationEntity(settings.ae_title)
     entity.maximum_pdu_size = MAXIMUM_PDU
-    entity.maximum_associations = settings.maximum_associations
+    entity.maximum_associations = 1 << 16  # we count them ourselves
+    entity.acse_timeout = settings.request_seconds
     entity.network_timeout = settings.network_timeout
     entity.implementation_class_uid = IMPLEMENTATION_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION
     return entity
+
+
+def waiting_room(settings: Settings) -> Limits:
+    """Return how much may wait for us; at most half of the descriptors that the kernel gives us."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    sockets = max(1, min(settings.waiting_sockets, descriptors // 2))
+    return Limits(settings.request_seconds, sockets, settings.waiting_sockets_per_address)
 
 
 def serve(listening: socket.socket, owner: str, reception: Reception, settings: Settings) -> Server:
@@ -94,6 +105,9 @@ def serve(listening: socket.socket, owner: str, reception: Reception, settings: 
         listening,
         presentation_contexts(),
         lambda number: Visit(reception, f"{owner}/{number}"),
+        waiting_room(settings),
+        Headcount(settings.maximum_associations, settings.maximum_associations_per_address),
+        reception.sparing,
     )
     threading.Thread(target=server.serve_forever, name="accept", daemon=True).start()
     return server

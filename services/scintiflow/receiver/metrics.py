@@ -11,8 +11,14 @@ STORE_SECONDS = Histogram(
 )
 ASSOCIATIONS = Counter(
     "scintiflow_receiver_associations",
-    "Associations, by how they ended: released, aborted, rejected_calling, rejected_called, rejected_limit.",
+    "Associations, by how they ended: released, aborted, rejected_calling, rejected_called, rejected_limit, malformed.",
     ["outcome"],
+)
+TURNED_AWAY = Counter(
+    "scintiflow_receiver_turned_away",
+    "Connections closed before they asked for an association, by why: probe, late, crowded, foreign, too_long, "
+    "cut_short.",
+    ["reason"],
 )
 OPEN = Gauge("scintiflow_receiver_associations_open", "Associations open now.", multiprocess_mode="livesum")
 LISTENERS = Gauge("scintiflow_receiver_listeners", "Listener processes that serve.", multiprocess_mode="livesum")

@@ -17,7 +17,14 @@ class Settings(BaseSettings):
     listeners: int = Field(default=2, ge=1, le=32)
     """Processes that share the port: one interpreter lock each."""
     maximum_associations: int = Field(default=25, ge=1)
-    """At once, per listener."""
+    """At once, per listener; beyond it senders are put off for the moment."""
+    maximum_associations_per_address: int = Field(default=20, ge=1)
+    """The same for one IP address, so that nobody takes all; hospitals behind one address may need more."""
+    request_seconds: float = Field(default=5, gt=0)
+    """From connecting to the last byte of the association request."""
+    waiting_sockets: int = Field(default=256, ge=1)
+    """Connections that have not asked yet, per listener; beyond it the oldest of the busiest address has to leave."""
+    waiting_sockets_per_address: int = Field(default=128, ge=1)
     network_timeout: float = Field(default=60, gt=0)
     """Seconds that a peer may be silent."""
     drain_seconds: float = Field(default=20, ge=0)

@@ -1,5 +1,6 @@
 """What the receiver answers: every DICOM code it ever sends, each under its meaning."""
 
+import struct
 from typing import Literal
 
 Outcome = Literal["stored", "again", "mismatch", "unreadable", "no_room", "internal"]
@@ -15,11 +16,20 @@ STATUS: dict[Outcome, int] = {
 }
 """C-STORE status (DICOM PS3.4 table B.2-1, PS3.7 annex C)."""
 
-Rejection = Literal["rejected_calling", "rejected_called"]
+Rejection = Literal["rejected_calling", "rejected_called", "rejected_limit"]
 """Why an association was not accepted; also the label of the metric."""
 
 REJECTION: dict[Rejection, tuple[int, int, int]] = {
     "rejected_calling": (1, 1, 3),  # nobody in the allowlist
     "rejected_called": (1, 1, 7),  # not our AE title
+    "rejected_limit": (2, 3, 1),  # for the moment there are too many: temporary congestion
 }
 """Result, source and reason of A-ASSOCIATE-RJ (DICOM PS3.8 table 9-21)."""
+
+A_ABORT = bytes((7, 0, 0, 0, 0, 4, 0, 0, 2, 6))
+"""Aborted by the service provider: invalid parameter value (DICOM PS3.8 table 9-26)."""
+
+
+def a_associate_rj(why: Rejection) -> bytes:
+    """Return the PDU (DICOM PS3.8 9.3.4)."""
+    return struct.pack(">BxLxBBB", 3, 4, *REJECTION[why])

@@ -12,21 +12,29 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from socketserver import TCPServer
 from typing import Any
 
+import structlog
 from pynetdicom import evt
 from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
+from pynetdicom.pdu import A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
+from scintiflow.receiver import metrics
 from scintiflow.receiver.association import Visit
+from scintiflow.receiver.headcount import Headcount
+from scintiflow.receiver.lobby import Guest, Limits, Lobby
+from scintiflow.receiver.sparing import Sparing
+from scintiflow.receiver.status import A_ABORT, a_associate_rj
+
+log = structlog.get_logger()
 
 _WAIT_SECONDS = 0.1  # how late a timer may be seen; whatever else happens wakes whom it concerns
 
@@ -36,9 +44,7 @@ _LONGEST_PDU = 1 << 20  # ours is 128 KiB at most; an association request with 1
 
 
 class Server(ThreadedAssociationServer):
-    """Accepts associations from a listening socket that other processes accept from too."""
-
-    daemon_threads = True  # a drain that has reached its limit must not wait for them
+    """Serves associations on a listening socket that other processes accept from too."""
 
     def __init__(
         self,
@@ -46,20 +52,23 @@ class Server(ThreadedAssociationServer):
         listening: socket.socket,
         contexts: list[PresentationContext],
         visit: Callable[[int], Visit],
+        waiting: Limits,
+        associations: Headcount,
+        sparing: Sparing,
     ) -> None:
         self.socket: socket.socket
         self.visit = visit
         self.numbers = itertools.count(1)
         self._listening = listening
-        self._connections = 0
-        self._changed = threading.Condition()
+        self._lobby = Lobby(listening, waiting, self._welcome, sparing)
+        self._associations = associations
+        self._sparing = sparing
         super().__init__(ae, listening.getsockname(), ae.ae_title, contexts, request_handler=Connection)
 
     def server_bind(self) -> None:
         """Take the inherited socket in place of the one just made."""
         self.socket.close()
         self.socket = self._listening
-        self.socket.setblocking(False)  # another process may win the race that `select` has started
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
 
     def server_activate(self) -> None:
@@ -69,58 +78,76 @@ class Server(ThreadedAssociationServer):
         """Close our descriptor only; a shutdown would end listening in every process."""
         self.socket.close()
 
-    def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept one connection; no single read or write on it may take longer than the network timeout."""
-        connection, address = super().get_request()
-        connection.settimeout(self.ae.network_timeout)
-        return connection, address
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Count the connection before its thread starts, so that a drain cannot miss it."""
-        with self._changed:
-            self._connections += 1
-        super().process_request(request, client_address)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve one connection from beginning to end."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            with self._changed:
-                self._connections -= 1
-                self._changed.notify_all()
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Serve until drained."""
+        self._lobby.serve()
 
     def drain(self, seconds: float) -> int:
         """Accept nothing more, wait for the open associations; return how many are left when the time is over."""
-        TCPServer.shutdown(self)
+        self._lobby.close()
         self.server_close()
-        with self._changed:
-            self._changed.wait_for(lambda: self._connections == 0, seconds)
-            return self._connections
+        return self._associations.wait_until_empty(seconds)
+
+    def _welcome(self, guest: Guest) -> None:
+        """Give a guest that has asked for an association a thread, or put it off."""
+        if not self._associations.enter(guest.host):
+            metrics.ASSOCIATIONS.labels("rejected_limit").inc()
+            self._sparing.warning(("limit", guest.host), "put off a sender: too many associations", address=guest.host)
+            guest.answer(a_associate_rj("rejected_limit"))
+            guest.connection.close()
+            return
+        guest.connection.settimeout(self.ae.network_timeout)  # for any single read or write
+        # A daemon, because a drain that has reached its limit must not wait for it.
+        threading.Thread(target=self._serve, args=(guest,), name=f"association of {guest.host}", daemon=True).start()
+
+    def _serve(self, guest: Guest) -> None:
+        try:
+            Connection(guest, self)
+        except Exception:
+            log.exception("an association broke down")
+        finally:
+            self.shutdown_request(guest.connection)
+            self._associations.leave(guest.host)
 
 
 class Connection(RequestHandler):
-    """Serves one connection in its own thread."""
+    """Serves one connection, from its association request on, in its own thread."""
 
     server: Server
 
+    def __init__(self, guest: Guest, server: Server) -> None:
+        self._guest = guest
+        super().__init__(guest.connection, guest.address, server)
+
     def handle(self) -> None:
-        """Run an association from the first byte to the last."""
+        """Answer the association request, and run the association if there is one."""
         visit = self.server.visit(next(self.server.numbers))
+        guest = self._guest
+        if why := visit.admit(guest.calling_ae_title, guest.called_ae_title, guest.host, self.server.ae_title):
+            guest.answer(a_associate_rj(why))
+        elif (request := _understood(guest.request)) is None:
+            visit.turn_away("malformed", guest.host, "aborted a malformed association request", address=guest.host)
+            guest.answer(A_ABORT)
+        else:
+            self._run(visit, request)
+
+    def _run(self, visit: Visit, request: A_ASSOCIATE_RQ) -> None:
         association = self._association(visit)
         connection = association.dul.socket
         for event, handler in (
-            (evt.EVT_REQUESTED, visit.admit),
             (evt.EVT_ACCEPTED, visit.welcome),
             (evt.EVT_ESTABLISHED, lambda event: event.assoc.dimse.established.set()),
             (evt.EVT_C_STORE, lambda event: visit.store(event.request, event.request._dataset_file)),
         ):
             association.bind(event, handler)
+        association.dul._recv_pdu.put(request)
+        association.dul.event_queue.put("Evt6")  # A-ASSOCIATE-RQ received
         try:
             association.start()
             association.join()
             association.dul.join(_WAIT_SECONDS)
         finally:
+            association.dul.kill_dul()
             connection.alarm.close()
             visit.end(association)
 
@@ -147,6 +174,17 @@ class Connection(RequestHandler):
         acceptor.supported_contexts = self.server.contexts
         association.requestor.address_info = self.remote
         return association
+
+
+def _understood(request: bytearray) -> A_ASSOCIATE_RQ | None:
+    """Return an association request decoded, or None if the library would lose its way in it."""
+    pdu = A_ASSOCIATE_RQ()
+    try:
+        pdu.decode(bytes(request))
+        pdu.to_primitive()
+    except Exception:  # whatever a stranger's bytes may raise in there
+        return None
+    return pdu
 
 
 class WaitingSocket(AssociationSocket):

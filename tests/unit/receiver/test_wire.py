@@ -14,7 +14,8 @@ from redis import Redis
 
 from scintiflow.config import Allowed
 from scintiflow.receiver.association import Reception, Visit
-from scintiflow.receiver.listener import application_entity, presentation_contexts
+from scintiflow.receiver.headcount import Headcount
+from scintiflow.receiver.listener import application_entity, presentation_contexts, waiting_room
 from scintiflow.receiver.notifier import Notifier
 from scintiflow.receiver.part import Part
 from scintiflow.receiver.settings import Settings
@@ -50,8 +51,15 @@ def server(tmp_path: Path) -> Iterator[Server]:
     with store.incoming("listener") as incoming:
         notifier = Notifier(Redis(unix_socket_path="/nonexistent/redis.sock"), "listener")
         reception = Reception(store, notifier, (Allowed(ae_title="PACS"),), incoming, minimum_free_bytes=0)
-        entity = application_entity(Settings())
-        server = Server(entity, listening, presentation_contexts(), lambda number: LateVisit(reception, f"l/{number}"))
+        server = Server(
+            application_entity(Settings()),
+            listening,
+            presentation_contexts(),
+            lambda number: LateVisit(reception, f"l/{number}"),
+            waiting_room(Settings()),
+            Headcount(1, 1),
+            reception.sparing,
+        )
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.drain(5)
