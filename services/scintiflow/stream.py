@@ -1,13 +1,18 @@
-"""Work queues on Redis Streams: publish once, lease, take over, retry later.
+"""Work queues on Redis Streams: publish once, lease, take over, retry later; callers take turns.
 
 One piece of work has a key that is unique in its queue. Its body lives in a hash for as long as the work does;
-the stream and the sorted set of later retries hold keys only. Another hash says which entry holds a key. That makes
-publishing idempotent (a lost reply and a second call change nothing) and lets a rebuild from disk publish everything
-again without duplicates, whatever part of a queue was lost::
+everything else holds keys only. Another hash says which entry of the stream holds a key. That makes publishing
+idempotent (a lost reply and a second call change nothing) and lets a rebuild from disk publish everything again
+without duplicates, whatever part of a queue was lost::
 
-    publish --> stream --take--> leased --acknowledge--> gone
-                  ^                 |
-                  +-- release_due --+-- retry_later (sorted set by due time)
+    publish --> lane of its caller --in turn--> stream --take--> leased --acknowledge--> gone
+                  ^                                                |
+                  +------------ release_due ------------- retry_later (sorted set by due time)
+
+Work waits in one lane for each calling AE (sorted sets by time), and one key at a time moves on into the stream, from
+the lane whose turn it is: who sends a thousand old studies does not make another one's single study wait for them.
+The stream holds what is leased and at most one piece more, because a blocked reader wakes for a stream only. How much
+a queue holds is the length of `<queue>:bodies`.
 
 Nothing here is the truth: every queue can be wiped, and the keeper publishes again what DATA says is missing.
 Works on Redis >= 6.2. Streams are never trimmed; an entry goes with XACK and XDEL together.
@@ -16,7 +21,7 @@ Works on Redis >= 6.2. Streams are never trimmed; an entry goes with XACK and XD
 import random
 import threading
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +30,7 @@ from typing import Any, cast
 import structlog
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.commands.core import Script
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
@@ -37,40 +43,115 @@ _BLOCK_SECONDS = 1.0
 _GROUP = "workers"
 _FIRST = b"0-0"
 
+_QUEUE = """
+local STREAM, BODIES, ENTRIES, LANES, TURNS, LATER, RETRIES, FAILURES = unpack(KEYS)
+local GROUP = table.remove(ARGV, 1)
+
+local function lane_of(key)
+  return redis.call('HGET', LANES, key) or ''
+end
+
+local function members(lane)
+  return STREAM .. ':lane:' .. lane
+end
+
+local function in_stream(key)
+  local entry = redis.call('HGET', ENTRIES, key)
+  local found = entry and redis.call('XRANGE', STREAM, entry, entry)[1]
+  return found and found[2][2] == key
+end
+
+local function in_lane(key)
+  return redis.call('ZSCORE', members(lane_of(key)), key)
+end
+
+local function line_up(lane)
+  local last = redis.call('ZREVRANGE', TURNS, 0, 0, 'WITHSCORES')[2] or 0
+  redis.call('ZADD', TURNS, 'NX', last + 1, lane)
+end
+
+local function wait_in_lane(key)
+  local now = redis.call('TIME')
+  redis.call('ZADD', members(lane_of(key)), 'NX', now[1] + now[2] / 1000000, key)
+  line_up(lane_of(key))
+end
+
+local function advance()
+  local lane = redis.call('ZPOPMIN', TURNS)[1]
+  while lane do
+    local key = redis.call('ZPOPMIN', members(lane))[1]
+    if redis.call('EXISTS', members(lane)) == 1 then line_up(lane) end
+    if key and redis.call('HEXISTS', BODIES, key) == 1 and not in_stream(key) then
+      redis.call('HSET', ENTRIES, key, redis.call('XADD', STREAM, '*', 'key', key))
+      return true
+    end
+    lane = redis.call('ZPOPMIN', TURNS)[1]
+  end
+  return false
+end
+
+local function wake()
+  local leased = redis.pcall('XPENDING', STREAM, GROUP)
+  if redis.call('XLEN', STREAM) <= (leased.err and 0 or leased[1]) then advance() end
+end
+"""
+"""What the scripts below share; `wake` lets a reader that waits at the stream see what has come to a lane."""
+
 _PUBLISH = """
-local entry = redis.call('HGET', KEYS[4], ARGV[1])
-local found = entry and redis.call('XRANGE', KEYS[1], entry, entry)[1]
-if found and found[2][2] == ARGV[1] then return 0 end
-if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-redis.call('HSET', KEYS[4], ARGV[1], redis.call('XADD', KEYS[1], '*', 'key', ARGV[1]))
-return 1
+local key, body, lane = unpack(ARGV)
+if in_stream(key) or redis.call('ZSCORE', LATER, key) then return 0 end
+local new = not in_lane(key)
+if new then
+  redis.call('HSET', BODIES, key, body)
+  redis.call('HSET', LANES, key, lane)
+end
+wait_in_lane(key)
+wake()
+return new and 1 or 0
+"""
+
+_TAKE = """
+local worker, count = unpack(ARGV)
+redis.pcall('XGROUP', 'CREATE', STREAM, GROUP, '0', 'MKSTREAM')
+
+local function lease()
+  local answer = redis.call('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', 1, 'STREAMS', STREAM, '>')
+  return answer and answer[1][2][1]
+end
+
+local taken = {}
+while #taken < tonumber(count) do
+  local entry = lease() or (advance() and lease())
+  if not entry then break end
+  table.insert(taken, {entry[1], entry[2][2]})
+end
+return taken
 """
 
 _FORGET = """
-if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
-redis.call('XDEL', KEYS[1], ARGV[2])
-redis.call('HDEL', KEYS[2], ARGV[3])
-redis.call('HDEL', KEYS[3], ARGV[3])
-redis.call('HDEL', KEYS[4], ARGV[3])
-redis.call('HDEL', KEYS[5], ARGV[3])
+local entry, key = unpack(ARGV)
+if redis.call('XACK', STREAM, GROUP, entry) == 0 then return 0 end
+redis.call('XDEL', STREAM, entry)
+for _, hash in ipairs({BODIES, ENTRIES, LANES, RETRIES, FAILURES}) do redis.call('HDEL', hash, key) end
 return 1
 """
 
 _RETRY_LATER = """
-if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
-redis.call('XDEL', KEYS[1], ARGV[2])
-redis.call('HINCRBY', KEYS[2], ARGV[3], 1)
-redis.call('ZADD', KEYS[3], ARGV[4], ARGV[3])
+local entry, key, due = unpack(ARGV)
+if redis.call('XACK', STREAM, GROUP, entry) == 0 then return 0 end
+redis.call('XDEL', STREAM, entry)
+redis.call('HINCRBY', RETRIES, key, 1)
+redis.call('ZADD', LATER, due, key)
 return 1
 """
 
 _RELEASE_DUE = """
-local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, 100)
+local due = redis.call('ZRANGEBYSCORE', LATER, '-inf', ARGV[1], 'LIMIT', 0, 100)
 for _, key in ipairs(due) do
-  redis.call('ZREM', KEYS[2], key)
-  redis.call('HSET', KEYS[3], key, redis.call('XADD', KEYS[1], '*', 'key', key))
+  redis.call('ZREM', LATER, key)
+  wait_in_lane(key)
 end
+wake()
 return #due
 """
 
@@ -116,29 +197,38 @@ class Stream:
         self._redis = redis
         self._stream = f"scintiflow:{name}"
         self._bodies = f"{self._stream}:bodies"
+        self._turns = f"{self._stream}:turns"
+        self._later = f"{self._stream}:later"
         self._retries = f"{self._stream}:retries"
         self._failures = f"{self._stream}:failures"
-        self._entries = f"{self._stream}:entries"
-        self._later = f"{self._stream}:later"
-        self._publish = redis.register_script(_PUBLISH)
-        self._forget = redis.register_script(_FORGET)
-        self._retry_later = redis.register_script(_RETRY_LATER)
-        self._release_due = redis.register_script(_RELEASE_DUE)
+        self._publish = redis.register_script(_QUEUE + _PUBLISH)
+        self._take = redis.register_script(_QUEUE + _TAKE)
+        self._forget = redis.register_script(_QUEUE + _FORGET)
+        self._retry_later = redis.register_script(_QUEUE + _RETRY_LATER)
+        self._release_due = redis.register_script(_QUEUE + _RELEASE_DUE)
 
-    def publish(self, key: str, body: bytes) -> bool:
-        """Queue `body` under `key`; False when that key is already queued, leased or waiting for a retry."""
-        return bool(self._publish(keys=[self._stream, self._bodies, self._later, self._entries], args=[key, body]))
+    def publish(self, key: str, body: bytes, caller: str = "") -> bool:
+        """Queue `body` under `key` among the work of `caller`; False when that key is in the queue already."""
+        return bool(self._run(self._publish, key, body, caller))
 
     def take(self, worker: str, count: int, wait_seconds: float = _BLOCK_SECONDS) -> list[Delivery]:
-        """Lease up to `count` entries to `worker`, waiting up to `wait_seconds` for the first."""
+        """Lease up to `count` pieces to `worker`, of all callers in turn; wait up to `wait_seconds` for the first."""
+        taken = self._run(self._take, worker, count) or self._wait(worker, wait_seconds)
+        return self._deliveries(taken)
+
+    def _wait(self, worker: str, seconds: float) -> list[tuple[bytes, bytes]]:
         answer = self._with_group(
             lambda: self._redis.xreadgroup(
-                _GROUP, worker, {self._stream: ">"}, count=count, block=max(1, int(wait_seconds * 1000))
+                _GROUP, worker, {self._stream: ">"}, count=1, block=max(1, int(seconds * 1000))
             )
         )
         streams = answer.items() if isinstance(answer, dict) else answer
-        entries = [entry for _, found in streams for entry in _flat(found)]
-        return self._deliveries(entries)
+        return [(entry, fields[b"key"]) for _, found in streams for entry, fields in _flat(found)]
+
+    def _run(self, script: Script, *arguments: str | bytes | float) -> Any:
+        names = ("bodies", "entries", "lanes", "turns", "later", "retries", "failures")
+        keys = [self._stream, *(f"{self._stream}:{name}" for name in names)]
+        return script(keys=keys, args=[_GROUP, *arguments])
 
     def take_over(self, worker: str, count: int, held: Container[str] = ()) -> list[Delivery]:
         """Lease entries whose worker has not beaten for LEASE_SECONDS; each counts as one failure.
@@ -148,7 +238,8 @@ class Stream:
         start, found = self._claim(worker, count, _FIRST)
         while not found and start != _FIRST:  # one call looks at ten times `count` leases, idle or not
             start, found = self._claim(worker, count, start)
-        abandoned = [entry for entry in found if entry[0] and entry[0].decode() not in held]  # None: was trimmed
+        claimed = [(entry, fields[b"key"]) for entry, fields in found if entry]  # None: was trimmed
+        abandoned = [(entry, key) for entry, key in claimed if entry.decode() not in held]
         return [self.count_failure(delivery) for delivery in self._deliveries(abandoned)]
 
     def _claim(self, worker: str, count: int, start: bytes) -> tuple[bytes, list[Any]]:
@@ -173,18 +264,16 @@ class Stream:
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Forget `delivery`: its work is done, or is somebody else's now."""
-        keys = [self._stream, self._bodies, self._retries, self._failures, self._entries]
-        self._forget(keys=keys, args=[_GROUP, delivery.entry, delivery.key])
+        self._run(self._forget, delivery.entry, delivery.key)
 
     def retry_later(self, delivery: Delivery, seconds: float) -> None:
         """Put `delivery` aside; it comes back after `seconds`, give or take a tenth."""
         due = time.time() + seconds * random.uniform(0.9, 1.1)
-        keys = [self._stream, self._retries, self._later]
-        self._retry_later(keys=keys, args=[_GROUP, delivery.entry, delivery.key, due])
+        self._run(self._retry_later, delivery.entry, delivery.key, due)
 
     def release_due(self) -> int:
-        """Move work whose retry is due back into the stream; return how many."""
-        return int(self._release_due(keys=[self._stream, self._later, self._entries], args=[time.time()]))
+        """Move work whose retry is due back into its lane; return how many."""
+        return int(self._run(self._release_due, time.time()))
 
     def next_due(self) -> float | None:
         """Return when the next retry is due (Unix seconds), or None."""
@@ -192,13 +281,26 @@ class Stream:
         return first[0][1] if first else None
 
     def depth(self) -> Depth:
-        """Return how much work waits, is leased, or waits for a retry, and how old the oldest entry is."""
-        entries = int(self._redis.xlen(self._stream))
+        """Return how much work waits, is leased, or waits for a retry, and how old the oldest of it is.
+
+        The age counts from when work came to its lane or, leased, from when it left it.
+        """
         leased = self._with_group(lambda: self._redis.xpending(self._stream, _GROUP))["pending"]
-        first = cast(list[Any], self._redis.xrange(self._stream, count=1))
-        oldest = time.time() - int(first[0][0].split(b"-")[0]) / 1000 if first else 0.0
         later = int(self._redis.zcard(self._later))
-        return Depth(waiting=entries - leased, leased=leased, later=later, oldest_seconds=max(0.0, oldest))
+        waiting = max(0, self.size() - leased - later)
+        return Depth(waiting=waiting, leased=leased, later=later, oldest_seconds=self._oldest_seconds())
+
+    def size(self) -> int:
+        """Return how much work the queue holds: waiting, leased or put aside."""
+        return int(self._redis.hlen(self._bodies))
+
+    def _oldest_seconds(self) -> float:
+        lanes = [lane.decode() for lane in cast(list[bytes], self._redis.zrange(self._turns, 0, -1))]
+        heads = [self._redis.zrange(f"{self._stream}:lane:{lane}", 0, 0, withscores=True) for lane in lanes]
+        came = [float(score) for head in cast(list[list[tuple[bytes, float]]], heads) for _, score in head]
+        first = cast(list[Any], self._redis.xrange(self._stream, count=1))
+        came += [int(entry.split(b"-")[0]) / 1000 for entry, _ in first]
+        return max(0.0, time.time() - min(came)) if came else 0.0
 
     def trouble(self) -> str | None:
         """Return why this queue cannot be worked on now, as a sentence, or None."""
@@ -222,17 +324,16 @@ class Stream:
                 raise
         return command()
 
-    def _deliveries(self, entries: list[Any]) -> list[Delivery]:
+    def _deliveries(self, taken: Iterable[tuple[bytes, bytes]]) -> list[Delivery]:
         """Add body and counters; an entry whose work is already gone is dropped from the stream."""
         found = []
-        for entry, fields in entries:
-            key = fields[b"key"].decode()
+        for entry, key in taken:
             with self._redis.pipeline(transaction=False) as pipe:
                 pipe.hget(self._bodies, key)
                 pipe.hget(self._retries, key)
                 pipe.hget(self._failures, key)
                 body, retries, failures = pipe.execute()
-            delivery = Delivery(entry.decode(), key, body or b"", int(retries or 0), int(failures or 0))
+            delivery = Delivery(entry.decode(), key.decode(), body or b"", int(retries or 0), int(failures or 0))
             if body is None:
                 self.acknowledge(delivery)
             else:

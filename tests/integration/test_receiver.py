@@ -259,12 +259,13 @@ def test_the_keeper_is_told(start: Start, image: Dataset, redis: Redis) -> None:
     receiver = start(SCINTIFLOW_REDIS_URL=f"unix://{redis.connection_pool.connection_kwargs['path']}")
     send(receiver.port, [image])
     events = Stream(redis, "events")
-    wait_for(lambda: redis.xlen("scintiflow:events") == 2)
+    wait_for(lambda: events.size() == 2)
     stored, ended = (Arrival.FromString(delivery.body) for delivery in events.take("test", 10))
     assert stored.stored.study == study_folder(image.StudyInstanceUID)
     assert receiver.objects(image)[0].name == f"{stored.stored.digest}.dcm"
     assert list(ended.ended.studies) == [stored.stored.study]
     assert ended.ended.association == stored.stored.association
+    assert stored.stored.caller == ended.ended.caller == "PACS"
     assert redis.exists(f"scintiflow:listener:{stored.stored.association.partition('/')[0]}")
 
 

@@ -120,7 +120,7 @@ def stored(store: Store, scan: Dataset) -> Delivery:
     part = store.data / "part"
     scan.save_as(part, enforce_file_format=True)
     store.put_object(part, folder, hashlib.sha256(part.read_bytes()).hexdigest())
-    decision = gather(store, folder, time.time())
+    decision = gather(store, folder, time.time(), "PACS")
     assert decision is not None and decision.ready is not None, decision
     ready = decision.ready
     return Delivery("1-0", f"{folder}:r{ready.revision}", ready.SerializeToString(), retries=0, failures=0)

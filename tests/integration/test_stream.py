@@ -2,8 +2,12 @@
 
 import threading
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from redis import Redis
 
 from scintiflow import stream as stream_module
@@ -97,28 +101,35 @@ def test_a_lost_group_is_made_again_from_the_start(queue: Stream, redis: Redis) 
     assert [delivery.key for delivery in queue.take("b", 1)] == ["study:r1"]
 
 
-@pytest.mark.parametrize("lost", [{"scintiflow:ready"}, {"scintiflow:ready:later"}, {"scintiflow:ready:bodies"}])
+PARTS = ("", ":later", ":bodies", ":entries", ":lanes", ":turns", ":lane:PACS")
+
+
+@pytest.mark.parametrize("lost", [f"scintiflow:ready{part}" for part in PARTS])
 def test_whatever_part_of_a_queue_is_lost_it_can_be_published_again(
-    queue: Stream, redis: Redis, lost: set[str]
+    queue: Stream, redis: Redis, lost: str
 ) -> None:
-    """No remains of a queue make work look queued that nobody can take."""
-    for key in ("leased", "waiting", "later"):
-        queue.publish(key, b"body")
-    queue.retry_later(queue.take("a", 3)[2], seconds=0)
-    redis.delete(*lost)
-    redis.xgroup_destroy("scintiflow:ready", "workers") if "scintiflow:ready" not in lost else None
+    """No remains of a queue make work look queued that nobody can take, and nothing is taken twice."""
+    keys = ("later", "leased", "next", "waiting")
+    for key in keys:
+        queue.publish(key, b"body", "PACS")
+    queue.retry_later(queue.take("a", 2)[0], seconds=0)
+    queue.publish("next", b"body", "PACS")  # moves on, to where the next reader finds it
+    redis.delete(lost)
+    redis.xgroup_destroy("scintiflow:ready", "workers") if lost != "scintiflow:ready" else None
 
     def all_come() -> bool:
         """Every key is taken, with its body."""
-        for key in ("leased", "waiting", "later"):
-            queue.publish(key, b"body")
+        for key in set(keys) - {delivery.key for delivery in taken}:
+            queue.publish(key, b"body", "PACS")
         queue.release_due()
-        taken.update({delivery.key: delivery.body for delivery in queue.take("b", 10, wait_seconds=0.01)})
-        return set(taken) == {"leased", "waiting", "later"}
+        for delivery in queue.take("b", 1, wait_seconds=0.01):
+            taken.append(delivery)
+            queue.acknowledge(delivery)
+        return {delivery.key for delivery in taken} == set(keys)
 
-    taken: dict[str, bytes] = {}
+    taken: list[Delivery] = []
     wait_for(all_come, seconds=2)
-    assert set(taken.values()) == {b"body"}
+    assert [delivery.body for delivery in taken] == [b"body"] * len(keys)
 
 
 def test_a_trimmed_stream_stops_nobody(queue: Stream, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,3 +301,53 @@ def test_depth_tells_the_age_of_the_oldest_entry(queue: Stream) -> None:
     began = time.time()
     assert wait_for(lambda: queue.depth().oldest_seconds >= 0.1, seconds=2)
     assert queue.depth().oldest_seconds <= time.time() - began + 0.1
+
+
+def test_a_worker_that_waits_is_woken_by_any_caller(queue: Stream) -> None:
+    """Work is handed over the moment it comes, whoever sent it, and however many workers wait."""
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(queue.take, f"worker {number}", 1, 10.0) for number in range(3)]
+        wait_for(lambda: len(queue._redis.client_list()) > 3)
+        for caller in "ABC":
+            queue.publish(caller, b"", caller)
+        taken = [delivery.key for future in waiting for delivery in future.result(2)]
+    assert sorted(taken) == ["A", "B", "C"]
+
+
+def test_a_retry_stands_in_line_with_its_own_caller(queue: Stream) -> None:
+    """Work that comes back after an outage passes nobody of another caller."""
+    for number in range(4):
+        queue.publish(f"many {number}", b"", "MANY")
+    for delivery in queue.take("a", 4):
+        queue.retry_later(delivery, seconds=0)
+    wait_for(queue.release_due, seconds=2)
+    queue.publish("one", b"", "ONE")
+    assert "one" in [delivery.key for delivery in queue.take("a", 3)]
+
+
+@given(st.lists(st.sampled_from(["A", "B", "C", "D", "again", "take"]), max_size=60))
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_callers_take_turns(queue: Stream, redis: Redis, steps: list[str]) -> None:
+    """Whatever comes when, a caller's next piece waits for at most two of any other caller's; none is lost or doubled.
+
+    Two, because one may have moved on already for a worker that waits.
+    """
+    redis.flushall()
+    taken: list[str] = []
+    came: dict[str, int] = {}  # key -> how many had been taken then
+    for step in steps:
+        if step == "take":
+            taken += [delivery.key for delivery in queue.take("a", 1, wait_seconds=0.001)]
+        elif step == "again":
+            assert not any(queue.publish(key, b"", key[0]) for key in came)
+        else:
+            key = f"{step}{len(came)}"
+            came[key] = len(taken)
+            assert queue.publish(key, b"", step)
+    taken += [delivery.key for delivery in queue.take("a", 100, wait_seconds=0.001)]
+    assert sorted(taken) == sorted(came)
+    for place, key in enumerate(taken):
+        earlier = [at for at, other in enumerate(taken[:place]) if other[0] == key[0]]
+        stood_first = max([came[key], *(at + 1 for at in earlier)])
+        passed = Counter(other[0] for other in taken[stood_first:place])
+        assert all(count <= 2 for count in passed.values()), (key, taken)

@@ -1,4 +1,4 @@
-"""When each gathering study is to be decided, and which associations still touch it.
+"""When each gathering study is to be decided, which associations still touch it, and who calls.
 
 Kept in Redis, not in timers of a process, so that a keeper that takes over goes on where the last one was.
 Lost with Redis, they are set again from disk by the sweep.
@@ -9,6 +9,7 @@ from typing import cast
 from redis import Redis
 
 _DUE = "scintiflow:keeper:deadlines"
+_CALLERS = "scintiflow:keeper:callers"
 
 
 class Deadlines:
@@ -17,17 +18,22 @@ class Deadlines:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def touched(self, folder: str, association: str, due: float) -> None:
-        """A new object arrived over `association`: decide at `due`."""
+    def touched(self, folder: str, association: str, caller: str, due: float) -> None:
+        """A new object arrived from `caller` over `association`: decide at `due`."""
         with self._redis.pipeline() as pipe:
             pipe.sadd(_associations(folder), association)
             pipe.expire(_associations(folder), 3600)
+            pipe.hset(_CALLERS, folder, caller)
             pipe.zadd(_DUE, {folder: due})
             pipe.execute()
 
     def released(self, folder: str, association: str) -> None:
         """`association` will bring nothing more."""
         self._redis.srem(_associations(folder), association)
+
+    def caller(self, folder: str) -> str:
+        """Return the AE title that the study's last object came from, or nothing where Redis has lost it."""
+        return cast(bytes, self._redis.hget(_CALLERS, folder) or b"").decode()
 
     def is_touched(self, folder: str) -> bool:
         """Tell whether an association that touched the study is open, on a listener that still beats."""
@@ -48,9 +54,12 @@ class Deadlines:
         return first[0][1] if first else None
 
     def decided(self, folder: str) -> None:
-        """Forget the study's deadline and associations."""
-        self._redis.zrem(_DUE, folder)
-        self._redis.delete(_associations(folder))
+        """Forget the study's deadline, caller and associations."""
+        with self._redis.pipeline() as pipe:
+            pipe.zrem(_DUE, folder)
+            pipe.hdel(_CALLERS, folder)
+            pipe.delete(_associations(folder))
+            pipe.execute()
 
 
 def _associations(folder: str) -> str:

@@ -47,18 +47,21 @@ def may_complete(store: Store, folder: str, digest: str) -> bool:
         return False
 
 
-def gather(store: Store, folder: str, now: float) -> Decision | None:
-    """Decide about all objects of a study and write the decision down; None when all were decided before."""
+def gather(store: Store, folder: str, now: float, caller: str) -> Decision | None:
+    """Decide about all objects of a study and write the decision down; None when all were decided before.
+
+    `caller` is the AE title that they came from.
+    """
     with exclusive(store, folder):
         record = read_record(store, folder)
         if not record.undecided:
             return None
-        decision = _decide(store, record, now)
+        decision = _decide(store, record, now, caller)
         note(store, folder, decision.event, objects=sorted(record.objects), **decision.facts)
         return decision
 
 
-def _decide(store: Store, record: Record, now: float) -> Decision:
+def _decide(store: Store, record: Record, now: float, caller: str) -> Decision:
     latest = record.readies[-1] if record.readies else None
     try:
         selection = _select(store, record)
@@ -72,11 +75,11 @@ def _decide(store: Store, record: Record, now: float) -> Decision:
     if latest and not _differ(record, latest, selection.views):
         return Decision("unchanged", "the selected views are the same", declined=selection.declined)
     revision = latest.revision + 1 if latest else 1
-    ready = _ready(record, selection, revision, now)
+    ready = _ready(record, selection, revision, now, caller)
     return Decision("selected", f"revision {revision}", ready, selection.declined)
 
 
-def _ready(record: Record, selection: Selection, revision: int, now: float) -> StudyReady:
+def _ready(record: Record, selection: Selection, revision: int, now: float, caller: str) -> StudyReady:
     return StudyReady(
         study=record.folder,
         revision=revision,
@@ -85,6 +88,7 @@ def _ready(record: Record, selection: Selection, revision: int, now: float) -> S
         synthetic=selection.synthetic,
         last_stored_at=max(record.objects[view.digest] for view in selection.views),
         ready_at=now,
+        caller=caller,
     )
 
 

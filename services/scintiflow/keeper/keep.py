@@ -98,7 +98,8 @@ class Keeper:
             self._ended(arrival.ended)
 
     def _stored(self, stored: ObjectStored) -> None:
-        self.deadlines.touched(stored.study, stored.association, time.time() + self.settings.quiet_seconds)
+        due = time.time() + self.settings.quiet_seconds
+        self.deadlines.touched(stored.study, stored.association, stored.caller, due)
         if may_complete(self.store, stored.study, stored.digest):
             self._decide(stored.study)
 
@@ -127,14 +128,14 @@ class Keeper:
         return None
 
     def _decide(self, folder: str) -> None:
-        decision = gather(self.store, folder, time.time())
+        decision = gather(self.store, folder, time.time(), self.deadlines.caller(folder))
         if decision is not None:
             metrics.DECISIONS.labels(decision.event).inc()
             structlog.get_logger().info(decision.event, study=log_name(folder), reason=decision.reason)
         if decision is not None and decision.ready is not None:
             ready = decision.ready
             metrics.GATHER_SECONDS.observe(ready.ready_at - ready.last_stored_at)
-            self.ready.publish(work_key(folder, ready.revision), ready.SerializeToString())
+            self.ready.publish(work_key(folder, ready.revision), ready.SerializeToString(), ready.caller)
         self.deadlines.decided(folder)
 
     def _queues(self) -> list[Stream]:

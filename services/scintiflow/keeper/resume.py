@@ -20,12 +20,12 @@ def resume(record: Record, *, deadlines: Deadlines, ready: Stream, results: dict
         last = min(time.time(), max(record.objects.values(), default=0))  # a clock may have been set back
         deadlines.decide_at(record.folder, last + quiet, unless_sooner=True)
     for study in filter(lambda study: record.awaits_reading(study.revision), record.readies):
-        ready.publish(work_key(record.folder, study.revision), study.SerializeToString())
+        ready.publish(work_key(record.folder, study.revision), study.SerializeToString(), study.caller)
     for delivery in record.deliveries:
         queue = results.get(delivery.destination)
         wanted = record.undelivered(delivery) and record.parked_at(delivery.destination) is None
         if queue is not None and wanted:
-            queue.publish(work_key(record.folder, delivery.revision), delivery.SerializeToString())
+            queue.publish(work_key(record.folder, delivery.revision), delivery.SerializeToString(), delivery.caller)
 
 
 def forsaken(record: Record, destinations: Container[str]) -> list[str]:

@@ -48,6 +48,7 @@ class Visit:
 
     reception: Reception
     name: str
+    caller: str = ""
     accepted: bool = False
     studies: set[str] = field(default_factory=set)
     parts: int = 0
@@ -84,7 +85,8 @@ class Visit:
         self.accepted = True
         metrics.OPEN.inc()
         requestor = event.assoc.requestor
-        log.info("accepted an association", caller=requestor.ae_title, address=requestor.address, association=self.name)
+        self.caller = requestor.ae_title
+        log.info("accepted an association", caller=self.caller, address=requestor.address, association=self.name)
 
     def receive(self, command: Dataset, syntax: str | None) -> Part:
         """Begin the file of the data set that follows a C-STORE `command`; its faults are told when it is complete."""
@@ -121,8 +123,9 @@ class Visit:
             metrics.OPEN.dec()
             log.info("an association ended", outcome=outcome, objects=self.parts, association=self.name)
         if self.studies:
+            studies, now = sorted(self.studies), time.time()
             self.reception.notifier.ended(
-                AssociationEnded(association=self.name, studies=sorted(self.studies), ended_at=time.time())
+                AssociationEnded(association=self.name, studies=studies, ended_at=now, caller=self.caller)
             )
 
     def _outcome(self, request: C_STORE, part: Part | None) -> tuple[Outcome, str]:
@@ -152,8 +155,9 @@ class Visit:
         new = self.reception.store.put_object(part.path, folder, part.digest)
         self.studies.add(folder)
         metrics.BYTES.inc(part.size if new else 0)
+        now, digest = time.time(), part.digest
         self.reception.notifier.stored(
-            ObjectStored(study=folder, digest=part.digest, association=self.name, stored_at=time.time())
+            ObjectStored(study=folder, digest=digest, association=self.name, stored_at=now, caller=self.caller)
         )
         return ("stored" if new else "again"), ""
 

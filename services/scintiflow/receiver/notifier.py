@@ -35,17 +35,17 @@ class Notifier(threading.Thread):
         self._redis = redis
         self._owner = owner
         self._events = Stream(redis, "events")
-        self._waiting: queue.Queue[tuple[str, bytes]] = queue.Queue(_MOST_UNTOLD)
+        self._waiting: queue.Queue[tuple[str, bytes, str]] = queue.Queue(_MOST_UNTOLD)
         self._stopped = threading.Event()
         self._beat_due = 0.0
 
     def stored(self, event: ObjectStored) -> None:
         """Tell that an object is durable."""
-        self._tell(f"stored:{event.association}:{event.digest}", Arrival(stored=event))
+        self._tell(f"stored:{event.association}:{event.digest}", Arrival(stored=event), event.caller)
 
     def ended(self, event: AssociationEnded) -> None:
         """Tell that an association is over."""
-        self._tell(f"ended:{event.association}", Arrival(ended=event))
+        self._tell(f"ended:{event.association}", Arrival(ended=event), event.caller)
 
     def stop(self, seconds: float) -> None:
         """Publish what waits, for at most `seconds`, then let the keeper know that this listener is gone."""
@@ -54,7 +54,7 @@ class Notifier(threading.Thread):
 
     def run(self) -> None:
         """Publish and beat until stopped and done; while Redis is away, hold what is next and wait."""
-        event: tuple[str, bytes] | None = None
+        event: tuple[str, bytes, str] | None = None
         away = False
         while event or not (self._stopped.is_set() and self._waiting.empty()):
             event = event or self._next()
@@ -72,13 +72,13 @@ class Notifier(threading.Thread):
         with suppress(RedisError):
             self._redis.delete(listener_key(self._owner))
 
-    def _tell(self, key: str, arrival: Arrival) -> None:
+    def _tell(self, key: str, arrival: Arrival, caller: str) -> None:
         try:
-            self._waiting.put_nowait((key, arrival.SerializeToString()))
+            self._waiting.put_nowait((key, arrival.SerializeToString(), caller))
         except queue.Full:
             UNTOLD.inc()
 
-    def _next(self) -> tuple[str, bytes] | None:
+    def _next(self) -> tuple[str, bytes, str] | None:
         try:
             return self._waiting.get(timeout=_WAIT_SECONDS)
         except queue.Empty:

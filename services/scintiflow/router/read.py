@@ -121,6 +121,7 @@ class Router:
                 results=results,
                 last_stored_at=ready.last_stored_at,
                 ready_at=time.time(),
+                caller=ready.caller,
             )
             for destination, results in wanted.items()
         ]
@@ -165,7 +166,7 @@ class Router:
         for delivery in record.deliveries:
             queue = self.results.get(delivery.destination)
             if queue is not None and delivery.revision == revision and record.undelivered(delivery):
-                queue.publish(work_key(record.folder, revision), delivery.SerializeToString())
+                queue.publish(work_key(record.folder, revision), delivery.SerializeToString(), delivery.caller)
 
     def _predecessor(self, record: Record, finding: Finding) -> Dataset | None:
         """Return the header of the report that this finding's report replaces, if it is still on disk."""

@@ -95,17 +95,19 @@ class Result(_message.Message):
     def __init__(self, name: _Optional[str] = ..., kind: _Optional[str] = ..., model: _Optional[str] = ..., sop_class_uid: _Optional[str] = ..., sop_instance_uid: _Optional[str] = ...) -> None: ...
 
 class ResultReady(_message.Message):
-    __slots__ = ("study", "revision", "destination", "results", "last_stored_at", "ready_at")
+    __slots__ = ("study", "revision", "destination", "results", "last_stored_at", "ready_at", "caller")
     STUDY_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     DESTINATION_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     LAST_STORED_AT_FIELD_NUMBER: _ClassVar[int]
     READY_AT_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
     study: str
     revision: int
     destination: str
     results: _containers.RepeatedCompositeFieldContainer[Result]
     last_stored_at: float
     ready_at: float
-    def __init__(self, study: _Optional[str] = ..., revision: _Optional[int] = ..., destination: _Optional[str] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., last_stored_at: _Optional[float] = ..., ready_at: _Optional[float] = ...) -> None: ...
+    caller: str
+    def __init__(self, study: _Optional[str] = ..., revision: _Optional[int] = ..., destination: _Optional[str] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., last_stored_at: _Optional[float] = ..., ready_at: _Optional[float] = ..., caller: _Optional[str] = ...) -> None: ...

@@ -24,23 +24,23 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#scintiflow/contracts/v1/study.proto\x12\x17scintiflow.contracts.v1\"U\n\x0cObjectStored\x12\r\n\x05study\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x13\n\x0b\x61ssociation\x18\x03 \x01(\t\x12\x11\n\tstored_at\x18\x04 \x01(\x01\"J\n\x10\x41ssociationEnded\x12\x13\n\x0b\x61ssociation\x18\x01 \x01(\t\x12\x0f\n\x07studies\x18\x02 \x03(\t\x12\x10\n\x08\x65nded_at\x18\x03 \x01(\x01\"\x86\x01\n\x07\x41rrival\x12\x37\n\x06stored\x18\x01 \x01(\x0b\x32%.scintiflow.contracts.v1.ObjectStoredH\x00\x12:\n\x05\x65nded\x18\x02 \x01(\x0b\x32).scintiflow.contracts.v1.AssociationEndedH\x00\x42\x06\n\x04what\"\xbc\x01\n\x0cSelectedView\x12+\n\x04view\x18\x01 \x01(\x0e\x32\x1d.scintiflow.contracts.v1.View\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x15\n\rsop_class_uid\x18\x03 \x01(\t\x12\x18\n\x10sop_instance_uid\x18\x04 \x01(\t\x12\r\n\x05\x66rame\x18\x05 \x01(\r\x12\x0c\n\x04rule\x18\x06 \x01(\t\x12\x12\n\nconfidence\x18\x07 \x01(\t\x12\r\n\x05\x66lags\x18\x08 \x03(\t\"\xaf\x01\n\nStudyReady\x12\r\n\x05study\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\r\x12\x34\n\x05views\x18\x03 \x03(\x0b\x32%.scintiflow.contracts.v1.SelectedView\x12\r\n\x05notes\x18\x04 \x03(\t\x12\x11\n\tsynthetic\x18\x05 \x01(\x08\x12\x16\n\x0elast_stored_at\x18\x06 \x01(\x01\x12\x10\n\x08ready_at\x18\x07 \x01(\x01*C\n\x04View\x12\x14\n\x10VIEW_UNSPECIFIED\x10\x00\x12\x11\n\rVIEW_ANTERIOR\x10\x01\x12\x12\n\x0eVIEW_POSTERIOR\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#scintiflow/contracts/v1/study.proto\x12\x17scintiflow.contracts.v1\"e\n\x0cObjectStored\x12\r\n\x05study\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x13\n\x0b\x61ssociation\x18\x03 \x01(\t\x12\x11\n\tstored_at\x18\x04 \x01(\x01\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\"Z\n\x10\x41ssociationEnded\x12\x13\n\x0b\x61ssociation\x18\x01 \x01(\t\x12\x0f\n\x07studies\x18\x02 \x03(\t\x12\x10\n\x08\x65nded_at\x18\x03 \x01(\x01\x12\x0e\n\x06\x63\x61ller\x18\x04 \x01(\t\"\x86\x01\n\x07\x41rrival\x12\x37\n\x06stored\x18\x01 \x01(\x0b\x32%.scintiflow.contracts.v1.ObjectStoredH\x00\x12:\n\x05\x65nded\x18\x02 \x01(\x0b\x32).scintiflow.contracts.v1.AssociationEndedH\x00\x42\x06\n\x04what\"\xbc\x01\n\x0cSelectedView\x12+\n\x04view\x18\x01 \x01(\x0e\x32\x1d.scintiflow.contracts.v1.View\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x15\n\rsop_class_uid\x18\x03 \x01(\t\x12\x18\n\x10sop_instance_uid\x18\x04 \x01(\t\x12\r\n\x05\x66rame\x18\x05 \x01(\r\x12\x0c\n\x04rule\x18\x06 \x01(\t\x12\x12\n\nconfidence\x18\x07 \x01(\t\x12\r\n\x05\x66lags\x18\x08 \x03(\t\"\xbf\x01\n\nStudyReady\x12\r\n\x05study\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\r\x12\x34\n\x05views\x18\x03 \x03(\x0b\x32%.scintiflow.contracts.v1.SelectedView\x12\r\n\x05notes\x18\x04 \x03(\t\x12\x11\n\tsynthetic\x18\x05 \x01(\x08\x12\x16\n\x0elast_stored_at\x18\x06 \x01(\x01\x12\x10\n\x08ready_at\x18\x07 \x01(\x01\x12\x0e\n\x06\x63\x61ller\x18\x08 \x01(\t*C\n\x04View\x12\x14\n\x10VIEW_UNSPECIFIED\x10\x00\x12\x11\n\rVIEW_ANTERIOR\x10\x01\x12\x12\n\x0eVIEW_POSTERIOR\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'scintiflow.contracts.v1.study_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VIEW']._serialized_start=733
-  _globals['_VIEW']._serialized_end=800
+  _globals['_VIEW']._serialized_start=781
+  _globals['_VIEW']._serialized_end=848
   _globals['_OBJECTSTORED']._serialized_start=64
-  _globals['_OBJECTSTORED']._serialized_end=149
-  _globals['_ASSOCIATIONENDED']._serialized_start=151
-  _globals['_ASSOCIATIONENDED']._serialized_end=225
-  _globals['_ARRIVAL']._serialized_start=228
-  _globals['_ARRIVAL']._serialized_end=362
-  _globals['_SELECTEDVIEW']._serialized_start=365
-  _globals['_SELECTEDVIEW']._serialized_end=553
-  _globals['_STUDYREADY']._serialized_start=556
-  _globals['_STUDYREADY']._serialized_end=731
+  _globals['_OBJECTSTORED']._serialized_end=165
+  _globals['_ASSOCIATIONENDED']._serialized_start=167
+  _globals['_ASSOCIATIONENDED']._serialized_end=257
+  _globals['_ARRIVAL']._serialized_start=260
+  _globals['_ARRIVAL']._serialized_end=394
+  _globals['_SELECTEDVIEW']._serialized_start=397
+  _globals['_SELECTEDVIEW']._serialized_end=585
+  _globals['_STUDYREADY']._serialized_start=588
+  _globals['_STUDYREADY']._serialized_end=779
 # @@protoc_insertion_point(module_scope)

@@ -17,26 +17,30 @@ VIEW_ANTERIOR: View
 VIEW_POSTERIOR: View
 
 class ObjectStored(_message.Message):
-    __slots__ = ("study", "digest", "association", "stored_at")
+    __slots__ = ("study", "digest", "association", "stored_at", "caller")
     STUDY_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     ASSOCIATION_FIELD_NUMBER: _ClassVar[int]
     STORED_AT_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
     study: str
     digest: str
     association: str
     stored_at: float
-    def __init__(self, study: _Optional[str] = ..., digest: _Optional[str] = ..., association: _Optional[str] = ..., stored_at: _Optional[float] = ...) -> None: ...
+    caller: str
+    def __init__(self, study: _Optional[str] = ..., digest: _Optional[str] = ..., association: _Optional[str] = ..., stored_at: _Optional[float] = ..., caller: _Optional[str] = ...) -> None: ...
 
 class AssociationEnded(_message.Message):
-    __slots__ = ("association", "studies", "ended_at")
+    __slots__ = ("association", "studies", "ended_at", "caller")
     ASSOCIATION_FIELD_NUMBER: _ClassVar[int]
     STUDIES_FIELD_NUMBER: _ClassVar[int]
     ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
     association: str
     studies: _containers.RepeatedScalarFieldContainer[str]
     ended_at: float
-    def __init__(self, association: _Optional[str] = ..., studies: _Optional[_Iterable[str]] = ..., ended_at: _Optional[float] = ...) -> None: ...
+    caller: str
+    def __init__(self, association: _Optional[str] = ..., studies: _Optional[_Iterable[str]] = ..., ended_at: _Optional[float] = ..., caller: _Optional[str] = ...) -> None: ...
 
 class Arrival(_message.Message):
     __slots__ = ("stored", "ended")
@@ -67,7 +71,7 @@ class SelectedView(_message.Message):
     def __init__(self, view: _Optional[_Union[View, str]] = ..., digest: _Optional[str] = ..., sop_class_uid: _Optional[str] = ..., sop_instance_uid: _Optional[str] = ..., frame: _Optional[int] = ..., rule: _Optional[str] = ..., confidence: _Optional[str] = ..., flags: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StudyReady(_message.Message):
-    __slots__ = ("study", "revision", "views", "notes", "synthetic", "last_stored_at", "ready_at")
+    __slots__ = ("study", "revision", "views", "notes", "synthetic", "last_stored_at", "ready_at", "caller")
     STUDY_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     VIEWS_FIELD_NUMBER: _ClassVar[int]
@@ -75,6 +79,7 @@ class StudyReady(_message.Message):
     SYNTHETIC_FIELD_NUMBER: _ClassVar[int]
     LAST_STORED_AT_FIELD_NUMBER: _ClassVar[int]
     READY_AT_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
     study: str
     revision: int
     views: _containers.RepeatedCompositeFieldContainer[SelectedView]
@@ -82,4 +87,5 @@ class StudyReady(_message.Message):
     synthetic: bool
     last_stored_at: float
     ready_at: float
-    def __init__(self, study: _Optional[str] = ..., revision: _Optional[int] = ..., views: _Optional[_Iterable[_Union[SelectedView, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ..., synthetic: _Optional[bool] = ..., last_stored_at: _Optional[float] = ..., ready_at: _Optional[float] = ...) -> None: ...
+    caller: str
+    def __init__(self, study: _Optional[str] = ..., revision: _Optional[int] = ..., views: _Optional[_Iterable[_Union[SelectedView, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ..., synthetic: _Optional[bool] = ..., last_stored_at: _Optional[float] = ..., ready_at: _Optional[float] = ..., caller: _Optional[str] = ...) -> None: ...
