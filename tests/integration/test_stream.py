@@ -105,9 +105,7 @@ PARTS = ("", ":later", ":bodies", ":entries", ":lanes", ":turns", ":lane:PACS")
 
 
 @pytest.mark.parametrize("lost", [f"scintiflow:ready{part}" for part in PARTS])
-def test_whatever_part_of_a_queue_is_lost_it_can_be_published_again(
-    queue: Stream, redis: Redis, lost: str
-) -> None:
+def test_whatever_part_of_a_queue_is_lost_it_can_be_published_again(queue: Stream, redis: Redis, lost: str) -> None:
     """No remains of a queue make work look queued that nobody can take, and nothing is taken twice."""
     keys = ("later", "leased", "next", "waiting")
     for key in keys:

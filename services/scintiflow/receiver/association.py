@@ -19,6 +19,7 @@ from scintiflow.dicom.identity import study_folder
 from scintiflow.errors import Refused, Unavailable
 from scintiflow.receiver import metrics
 from scintiflow.receiver.allowlist import allows, is_title, lines_to_add
+from scintiflow.receiver.backlog import Backlog
 from scintiflow.receiver.header import read_header
 from scintiflow.receiver.notifier import Notifier
 from scintiflow.receiver.part import Part
@@ -39,6 +40,7 @@ class Reception:
     incoming: Path
     """The listener's own folder under incoming/."""
     minimum_free_bytes: int
+    backlog: Backlog
     sparing: Sparing = field(default_factory=Sparing)
 
 
@@ -59,7 +61,7 @@ class Visit:
         return self.reception.incoming / self.name.rpartition("/")[2]
 
     def admit(self, caller: str, called: str, address: str, us: str) -> Rejection | None:
-        """Return why a sender is not let in, or None: it must be in the allowlist and mean `us`."""
+        """Return why a sender is not let in, or None: it must be allowed, mean `us`, and too much must not wait."""
         why: Rejection
         if not is_title(caller):
             why = "rejected_calling"
@@ -71,6 +73,9 @@ class Visit:
         elif called != us:
             why, hint = "rejected_called", "rejected a sender that calls another AE title; correct it there"
             self.turn_away(why, (address, caller), hint, called=ascii(called))
+        elif self.reception.backlog.full:
+            why = "rejected_backlog"
+            self.turn_away(why, why, "put off a sender: too much work waits", address=address)
         else:
             return None
         return why
@@ -152,6 +157,9 @@ class Visit:
         if (header.sop_class, header.sop_instance) != (request.AffectedSOPClassUID, request.AffectedSOPInstanceUID):
             return "mismatch", "The data set is of another SOP class or instance than its command."
         folder = study_folder(header.study)
+        begun = self.reception.store.study(folder).exists()  # then it may end: half a study helps nobody
+        if self.reception.backlog.full and not begun:
+            return "too_much", "Too much work waits; try again later."
         new = self.reception.store.put_object(part.path, folder, part.digest)
         self.studies.add(folder)
         metrics.BYTES.inc(part.size if new else 0)

@@ -40,6 +40,7 @@ from scintiflow.dicom.identity import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 from scintiflow.lifetime import die_with_parent, until_stopped
 from scintiflow.receiver import metrics
 from scintiflow.receiver.association import Reception, Visit
+from scintiflow.receiver.backlog import Backlog
 from scintiflow.receiver.headcount import Headcount
 from scintiflow.receiver.lobby import Limits
 from scintiflow.receiver.notifier import Notifier
@@ -122,12 +123,13 @@ def main() -> None:
     configure_logging("receiver")
     deployment, settings = Deployment(), Settings()
     store, owner = Store(deployment.data), f"listener-{uuid.uuid4().hex}"
-    notifier = Notifier(connect(deployment.redis()), owner)
+    backlog = Backlog(connect(deployment.redis()), settings.maximum_backlog)
+    notifier = Notifier(connect(deployment.redis()), owner, backlog)
     notifier.start()
     store.sweep_incoming()
     with store.incoming(owner) as incoming:
         allow = read_configuration(deployment.config).allow
-        reception = Reception(store, notifier, allow, incoming, settings.minimum_free_bytes)
+        reception = Reception(store, notifier, allow, incoming, settings.minimum_free_bytes, backlog)
         server = serve(socket.socket(fileno=int(sys.argv[1])), owner, reception, settings)
         metrics.LISTENERS.inc()
         stopped.wait()

@@ -11,7 +11,8 @@ STORE_SECONDS = Histogram(
 )
 ASSOCIATIONS = Counter(
     "scintiflow_receiver_associations",
-    "Associations, by how they ended: released, aborted, rejected_calling, rejected_called, rejected_limit, malformed.",
+    "Associations, by how they ended: released, aborted, rejected_calling, rejected_called, rejected_limit, "
+    "rejected_backlog, malformed.",
     ["outcome"],
 )
 TURNED_AWAY = Counter(
@@ -21,5 +22,11 @@ TURNED_AWAY = Counter(
     ["reason"],
 )
 OPEN = Gauge("scintiflow_receiver_associations_open", "Associations open now.", multiprocess_mode="livesum")
+BACKLOG = Gauge(
+    "scintiflow_receiver_backlog", "Work that the keeper and the router have not done.", multiprocess_mode="livemax"
+)
+BACKLOG_FULL = Gauge(
+    "scintiflow_receiver_backlog_full", "1 while new studies are put off until it is less.", multiprocess_mode="livemax"
+)
 LISTENERS = Gauge("scintiflow_receiver_listeners", "Listener processes that serve.", multiprocess_mode="livesum")
 UNTOLD = Counter("scintiflow_receiver_untold", "Events dropped because Redis was away too long; the disk has them.")

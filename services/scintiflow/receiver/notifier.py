@@ -10,10 +10,11 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from scintiflow.contracts.v1.study_pb2 import Arrival, AssociationEnded, ObjectStored
+from scintiflow.receiver.backlog import Backlog
 from scintiflow.receiver.metrics import UNTOLD
 from scintiflow.stream import Stream
 
-BEAT_SECONDS = 3.0
+BEAT_SECONDS = 1.0
 ALIVE_SECONDS = 10
 _MOST_UNTOLD = 10_000
 _PAUSE_SECONDS = 1.0
@@ -30,10 +31,11 @@ def listener_key(owner: str) -> str:
 class Notifier(threading.Thread):
     """Publishes events in order from its own thread, so that no object ever waits for Redis."""
 
-    def __init__(self, redis: Redis, owner: str) -> None:
+    def __init__(self, redis: Redis, owner: str, backlog: Backlog) -> None:
         super().__init__(name="notifier", daemon=True)
         self._redis = redis
         self._owner = owner
+        self._backlog = backlog
         self._events = Stream(redis, "events")
         self._waiting: queue.Queue[tuple[str, bytes, str]] = queue.Queue(_MOST_UNTOLD)
         self._stopped = threading.Event()
@@ -67,6 +69,7 @@ class Notifier(threading.Thread):
                 if not away:
                     log.warning("Redis is away; objects are kept on disk and told later", reason=type(error).__name__)
                 away = True
+                self._backlog.lose_sight()
                 if self._stopped.wait(_PAUSE_SECONDS):
                     return
         with suppress(RedisError):
@@ -85,6 +88,8 @@ class Notifier(threading.Thread):
             return None
 
     def _beat(self) -> None:
+        """Let the keeper know that this listener lives, and look how much waits."""
         if time.monotonic() >= self._beat_due:
             self._redis.set(listener_key(self._owner), "alive", ex=ALIVE_SECONDS)
+            self._backlog.measure()
             self._beat_due = time.monotonic() + BEAT_SECONDS

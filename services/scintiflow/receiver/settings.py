@@ -29,5 +29,7 @@ class Settings(BaseSettings):
     """Seconds that a peer may be silent."""
     drain_seconds: float = Field(default=20, ge=0)
     """How long a stop waits for associations that are open."""
+    maximum_backlog: int = Field(default=5_000, ge=1)
+    """So much waiting work puts new studies off (A700, transient reject) until a fifth of it is done."""
     minimum_free_bytes: int = Field(default=1 << 30, ge=0)
     """Below this much room on the disk under DATA new objects are put off with A700."""

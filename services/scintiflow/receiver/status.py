@@ -3,7 +3,7 @@
 import struct
 from typing import Literal
 
-Outcome = Literal["stored", "again", "mismatch", "unreadable", "no_room", "internal"]
+Outcome = Literal["stored", "again", "mismatch", "unreadable", "no_room", "too_much", "internal"]
 """What became of one object; also the label of the metric."""
 
 STATUS: dict[Outcome, int] = {
@@ -12,17 +12,19 @@ STATUS: dict[Outcome, int] = {
     "mismatch": 0xA900,  # the data set is of another SOP class or instance than the command says
     "unreadable": 0xC000,  # cannot be understood; nothing is kept
     "no_room": 0xA700,  # the disk is full, or failed: worth another try
+    "too_much": 0xA700,  # so much waits that no new study is begun: worth another try
     "internal": 0x0110,
 }
 """C-STORE status (DICOM PS3.4 table B.2-1, PS3.7 annex C)."""
 
-Rejection = Literal["rejected_calling", "rejected_called", "rejected_limit"]
+Rejection = Literal["rejected_calling", "rejected_called", "rejected_limit", "rejected_backlog"]
 """Why an association was not accepted; also the label of the metric."""
 
 REJECTION: dict[Rejection, tuple[int, int, int]] = {
     "rejected_calling": (1, 1, 3),  # nobody in the allowlist
     "rejected_called": (1, 1, 7),  # not our AE title
     "rejected_limit": (2, 3, 1),  # for the moment there are too many: temporary congestion
+    "rejected_backlog": (2, 3, 1),  # too much waits: the same
 }
 """Result, source and reason of A-ASSOCIATE-RJ (DICOM PS3.8 table 9-21)."""
 

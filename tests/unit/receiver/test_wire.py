@@ -14,6 +14,7 @@ from redis import Redis
 
 from scintiflow.config import Allowed
 from scintiflow.receiver.association import Reception, Visit
+from scintiflow.receiver.backlog import Backlog
 from scintiflow.receiver.headcount import Headcount
 from scintiflow.receiver.listener import application_entity, presentation_contexts, waiting_room
 from scintiflow.receiver.notifier import Notifier
@@ -49,8 +50,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
     store = Store(tmp_path)
     listening = socket.create_server(("127.0.0.1", 0))
     with store.incoming("listener") as incoming:
-        notifier = Notifier(Redis(unix_socket_path="/nonexistent/redis.sock"), "listener")
-        reception = Reception(store, notifier, (Allowed(ae_title="PACS"),), incoming, minimum_free_bytes=0)
+        redis = Redis(unix_socket_path="/nonexistent/redis.sock")
+        backlog = Backlog(redis, most=1)
+        notifier = Notifier(redis, "listener", backlog)
+        reception = Reception(store, notifier, (Allowed(ae_title="PACS"),), incoming, 0, backlog)
         server = Server(
             application_entity(Settings()),
             listening,
