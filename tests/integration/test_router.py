@@ -73,7 +73,7 @@ class _Answer(BaseHTTPRequestHandler):
         shapes = [((1, 1), 4), ((1, 1), 4), (self.server.map_shape, len(heat))]
         outputs = [_output(name, *shape) for name, shape in zip(self.server.output_names, shapes, strict=True)]
         parameters = {"engine": "test", "precision": "f32", "digest": FACTS["digest"]}
-        head = json.dumps({"outputs": outputs, "parameters": parameters}).encode()
+        head = json.dumps({"model_name": "metastasis", "outputs": outputs, "parameters": parameters}).encode()
         values = np.array([self.server.probability, 1.0], "<f4").tobytes()
         return self._send(head + values + heat, {"Inference-Header-Content-Length": str(len(head))})
 
@@ -287,7 +287,7 @@ def test_a_classifier_without_the_outputs_is_asked_again(store: Store, redis: Re
     """An answer that lacks a tensor is the classifier's trouble, however often, and parks no study."""
     delivery = stored(store, example())
     classifier.output_names = ("probability", "logit", "heat")
-    with pytest.raises(Unavailable, match="cannot be read"):
+    with pytest.raises(Unavailable, match="without probability or map"):
         a_router(store, redis, classifier).read(delivery)
 
 

@@ -1,48 +1,27 @@
 """Delivery, against a real C-STORE SCP and a real Redis."""
 
 import hashlib
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset, dcmread
-from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom import dcmread
+from pydicom.uid import generate_uid
 from pynetdicom import evt
 from pynetdicom.pdu import P_DATA_TF
 from redis import Redis
 
-from scintiflow.config import Destination
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
-from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.errors import Failed, Refused, Unavailable
 from scintiflow.records import note, read_record, result_path
-from scintiflow.sender.deliver import Sender
 from scintiflow.store import Store
-from scintiflow.stream import Delivery, Stream
+from scintiflow.stream import Stream
+from tests.deliveries import delivery_of, reported, sender_to
 from tests.pacs import Pacs, free_port
 
 FOLDER = "0123456789abcdef" * 2
-
-
-def a_report(path: Path) -> Result:
-    """Write a small object where a result lies, and name it."""
-    dataset = Dataset()
-    dataset.SOPClassUID = ComprehensiveSRStorage
-    dataset.SOPInstanceUID = generate_uid(entropy_srcs=["a report"])
-    dataset.StudyInstanceUID = generate_uid(entropy_srcs=["a study"])
-    dataset.PatientName = "Simulated^One"
-    dataset.file_meta = Dataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    path.parent.mkdir(parents=True)
-    dataset.save_as(path, enforce_file_format=True)
-    return Result(
-        name=path.stem,
-        kind="report",
-        model="metastasis",
-        sop_class_uid=dataset.SOPClassUID,
-        sop_instance_uid=dataset.SOPInstanceUID,
-    )
 
 
 @pytest.fixture
@@ -54,30 +33,13 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 def ready(store: Store) -> ResultReady:
     """One report of one study, reported and queued for the PACS."""
-    result = a_report(result_path(store, FOLDER, "r1-metastasis-report"))
-    now = time.time()
-    message = ResultReady(
-        study=FOLDER, revision=1, destination="pacs", results=[result], last_stored_at=now, ready_at=now
-    )
-    note(store, FOLDER, "reported", revision=1, deliveries=[message])
-    return message
-
-
-def sender_to(store: Store, pacs: Pacs, **changes: float) -> Sender:
-    """A sender for one PACS."""
-    destination = Destination(name="pacs", ae_title=pacs.ae_title, host="127.0.0.1", port=pacs.port)
-    return Sender(store, destination, "SCINTIFLOW", **({"timeout": 2.0, "give_up_days": 7.0} | changes))
-
-
-def delivery_of(ready: ResultReady) -> Delivery:
-    """The queued work that carries `ready`."""
-    return Delivery("1-0", f"{FOLDER}:r1", ready.SerializeToString(), retries=0, failures=0)
+    return reported(store, FOLDER)
 
 
 def test_a_result_arrives_as_the_stored_bytes_and_leaves_a_marker(store: Store, ready: ResultReady) -> None:
     """What lies on disk is what the PACS gets, byte for byte, and its acknowledgement is written down."""
     with Pacs() as pacs:
-        sender_to(store, pacs).deliver(delivery_of(ready))
+        sender_to(store, pacs.port).deliver(delivery_of(ready))
     stored = dcmread(result_path(store, FOLDER, ready.results[0].name))
     sent = result_path(store, FOLDER, ready.results[0].name).read_bytes()
     data = sent[sent.index(b"\x08\x00\x16\x00UI") :]
@@ -88,7 +50,7 @@ def test_a_result_arrives_as_the_stored_bytes_and_leaves_a_marker(store: Store, 
 def test_an_acknowledged_result_is_not_sent_again(store: Store, ready: ResultReady) -> None:
     """Work that comes twice, as after a crash behind the marker, is one transmission."""
     with Pacs() as pacs:
-        sender = sender_to(store, pacs)
+        sender = sender_to(store, pacs.port)
         sender.deliver(delivery_of(ready))
         sender.deliver(delivery_of(ready))
     assert len(pacs.received) == 1
@@ -97,14 +59,14 @@ def test_an_acknowledged_result_is_not_sent_again(store: Store, ready: ResultRea
 def test_an_absent_pacs_is_a_reason_to_wait(store: Store, ready: ResultReady) -> None:
     """A PACS that is switched off is Unavailable, and its results stay pending."""
     with pytest.raises(Unavailable, match="does not accept an association"):
-        sender_to(store, Pacs(port=free_port())).deliver(delivery_of(ready))
+        sender_to(store, free_port()).deliver(delivery_of(ready))
     assert read_record(store, FOLDER).undelivered(ready) == ["r1-metastasis-report"]
 
 
 def test_a_pacs_absent_for_too_long_is_given_up(store: Store, ready: ResultReady) -> None:
     """After the configured days a person is asked, with the sentence."""
     with pytest.raises(Refused, match="was away for"):
-        sender_to(store, Pacs(port=free_port()), give_up_days=0.0).deliver(delivery_of(ready))
+        sender_to(store, free_port(), give_up_days=0.0).deliver(delivery_of(ready))
 
 
 def test_a_replay_gives_an_absent_pacs_its_days_again(store: Store, ready: ResultReady) -> None:
@@ -112,19 +74,19 @@ def test_a_replay_gives_an_absent_pacs_its_days_again(store: Store, ready: Resul
     ready.ready_at -= 8 * 86_400
     note(store, FOLDER, "replayed", stage="send", destination="pacs")
     with pytest.raises(Unavailable):
-        sender_to(store, Pacs(port=free_port())).deliver(delivery_of(ready))
+        sender_to(store, free_port()).deliver(delivery_of(ready))
 
 
 def test_a_pacs_out_of_resources_is_a_reason_to_wait(store: Store, ready: ResultReady) -> None:
     """A7xx is back-pressure, not a refusal."""
     with Pacs(answer=lambda uid: 0xA700) as pacs, pytest.raises(Unavailable, match="A700"):
-        sender_to(store, pacs).deliver(delivery_of(ready))
+        sender_to(store, pacs.port).deliver(delivery_of(ready))
 
 
 def test_a_refused_result_counts(store: Store, ready: ResultReady) -> None:
     """A permanent status is counted, and names itself."""
     with Pacs(answer=lambda uid: 0xC000) as pacs, pytest.raises(Failed, match="C000"):
-        sender_to(store, pacs).deliver(delivery_of(ready))
+        sender_to(store, pacs.port).deliver(delivery_of(ready))
 
 
 def test_a_refused_result_holds_no_other_back(store: Store, ready: ResultReady) -> None:
@@ -138,7 +100,7 @@ def test_a_refused_result_holds_no_other_back(store: Store, ready: ResultReady) 
     ready.results.append(picture)
     choosy = Pacs(answer=lambda uid: 0xC000 if uid == refused.sop_instance_uid else 0x0000)
     with choosy as pacs, pytest.raises(Failed, match="C000"):
-        sender_to(store, pacs).deliver(delivery_of(ready))
+        sender_to(store, pacs.port).deliver(delivery_of(ready))
     assert list(read_record(store, FOLDER).delivered["pacs"]) == [picture.name]
 
 
@@ -153,6 +115,8 @@ class SlowDisk(Store):
 
 def test_a_pacs_that_hangs_up_between_two_results_is_a_reason_to_wait(store: Store, ready: ResultReady) -> None:
     """A connection that ends after an answer, not in place of one, is no fault of the results."""
+    first = result_path(store, FOLDER, ready.results[0].name)
+    shutil.copy(first, result_path(store, FOLDER, "r1-cardiac-report"))
     ready.results.append(Result(name="r1-cardiac-report", sop_class_uid=ready.results[0].sop_class_uid))
 
     def hang_up(event: evt.Event) -> None:
@@ -161,18 +125,15 @@ def test_a_pacs_that_hangs_up_between_two_results_is_a_reason_to_wait(store: Sto
 
     with Pacs() as pacs, pytest.raises(Unavailable, match="between two results"):
         pacs._server.bind(evt.EVT_PDU_SENT, hang_up)
-        sender_to(SlowDisk(store.data), pacs).deliver(delivery_of(ready))
+        sender_to(SlowDisk(store.data), pacs.port).deliver(delivery_of(ready))
 
 
 @pytest.mark.parametrize(("synthetic", "rule"), [(True, "no"), (False, "only")])
-def test_the_rules_of_now_decide_who_gets_synthetic_results(
-    store: Store, ready: ResultReady, synthetic: bool, rule: str
-) -> None:
+def test_the_rules_of_now_decide_who_gets_synthetic_results(store: Store, synthetic: bool, rule: str) -> None:
     """Results that waited while `synthetic` was changed in scintiflow.toml do not go where they must not."""
-    study = StudyReady(study=FOLDER, revision=1, synthetic=synthetic)
-    note(store, FOLDER, "selected", reason="", objects=[], ready=study, revision=1)
+    ready = reported(store, FOLDER, synthetic=synthetic)
     with Pacs() as pacs:
-        sender = sender_to(store, pacs)
+        sender = sender_to(store, pacs.port)
         strict = replace(sender, destination=sender.destination.model_copy(update={"synthetic": rule}))
         with pytest.raises(Refused, match="takes no results of"):
             strict.deliver(delivery_of(ready))
@@ -181,16 +142,16 @@ def test_the_rules_of_now_decide_who_gets_synthetic_results(
 
 def test_a_rejected_association_says_what_to_do(store: Store, ready: ResultReady) -> None:
     """A PACS that does not know us is named, with the title to allow there."""
-    with Pacs(ae_title="OTHER") as pacs:
-        stranger = Pacs(port=pacs.port, ae_title="PACS")
-        with pytest.raises(Failed, match="allow SCINTIFLOW there"):
-            sender_to(store, stranger).deliver(delivery_of(ready))
+    with Pacs(ae_title="OTHER") as pacs, pytest.raises(Failed, match="allow SCINTIFLOW there"):
+        sender_to(store, pacs.port).deliver(delivery_of(ready))
 
 
 def test_parking_is_written_into_the_record(store: Store, ready: ResultReady, redis: Redis) -> None:
     """A parked destination is on disk, where a wiped Redis cannot lose it."""
     with Pacs() as pacs:
-        sender_to(store, pacs).park(delivery_of(ready), "pacs refuses the report (status C000); look into its log.")
+        sender_to(store, pacs.port).park(
+            delivery_of(ready), "pacs refuses the report (status C000); look into its log."
+        )
     record = read_record(store, FOLDER)
     assert record.destination_state("pacs") == "parked"
     assert record.parked_at("pacs") == "pacs refuses the report (status C000); look into its log."

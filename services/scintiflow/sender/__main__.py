@@ -22,7 +22,14 @@ def main() -> None:
     redis, store = connect(deployment.redis()), Store(deployment.data)
 
     def work(destination: Destination) -> Work:
-        sender = Sender(store, destination, settings.ae_title, settings.timeout_seconds, settings.give_up_days)
+        sender = Sender(
+            store,
+            destination,
+            settings.ae_title,
+            timeout=settings.timeout_seconds,
+            slowest_bytes_per_second=settings.slowest_bytes_per_second,
+            give_up_days=settings.give_up_days,
+        )
         first, cap = settings.retry_first_seconds, settings.retry_cap_seconds
         queue = Stream(redis, f"results:{destination.name}")
         return Work(queue, sender.deliver, sender.park, lambda retries: backoff(retries, first, cap))

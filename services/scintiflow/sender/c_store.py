@@ -8,6 +8,8 @@ its time-out. It was seen once in some two thousand C-STOREs on a busy machine.
 import logging
 import socket
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -17,6 +19,7 @@ from pynetdicom.events import Event
 logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)  # what matters is raised, in our words
 
 _REST_SECONDS = 30.0
+_LOOK_SECONDS = 0.05
 
 
 def c_store(association: Association, what: Path | Dataset) -> Dataset:
@@ -28,7 +31,7 @@ def c_store(association: Association, what: Path | Dataset) -> Dataset:
     """
     if not isinstance(association._reactor_checkpoint, Checkpoint):
         association._reactor_checkpoint = Checkpoint()
-    association._reactor_checkpoint.hold(_REST_SECONDS)
+    association._reactor_checkpoint.hold(_REST_SECONDS, association.is_alive)
     answer: Dataset = association.send_c_store(what)
     return answer
 
@@ -71,8 +74,11 @@ class Checkpoint(threading.Event):
                     break
             return self._open
 
-    def hold(self, seconds: float) -> bool:
-        """Stop the loop and wait until it rests, for `seconds` at most; tell whether it does."""
+    def hold(self, seconds: float, alive: Callable[[], bool]) -> bool:
+        """Stop the loop and wait until it rests, for `seconds` at most or until it is over; tell whether it rests."""
+        deadline = time.monotonic() + seconds
         with self._waiting:
             self._open = False
-            return self._waiting.wait_for(lambda: self._at_rest, seconds)
+            while not self._at_rest and alive() and time.monotonic() < deadline:
+                self._waiting.wait(_LOOK_SECONDS)
+            return self._at_rest

@@ -13,6 +13,7 @@ from pynetdicom.association import Association
 
 from scintiflow.config import Destination
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
+from scintiflow.deadline import Deadline
 from scintiflow.dicom.privacy import log_name
 from scintiflow.errors import Failed, Refused, Unavailable
 from scintiflow.records import Record, marker_path, note, read_record, result_path
@@ -26,8 +27,11 @@ _config.STORE_SEND_CHUNKED_DATASET = True  # send the stored bytes, without a de
 _DAY = 86_400.0
 _SUCCESS = 0x0000
 _OUT_OF_RESOURCES = range(0xA700, 0xA800)  # PS3.4 table B.2-1
-_WARNING = range(0xB000, 0xC000)
-_REJECTED_TRANSIENT = 2  # PS3.8 table 9-21
+_WARNINGS = {0x0001, 0x0107, 0x0116, *range(0xB000, 0xC000)}  # PS3.7 table C-1: it has the object all the same
+_DUPLICATE = 0x0111  # PS3.7 C.5.4: its answer to the first sending was lost; one UID of ours is one content
+_THERE = {_SUCCESS, _DUPLICATE, *_WARNINGS}
+_ACCEPTED, _REJECTED_TRANSIENT = 0, 2  # PS3.8 table 9-21
+_GRACE_SECONDS = 1.0  # for an abort to be said before the line is cut
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Sender:
     destination: Destination
     calling: str
     timeout: float
+    slowest_bytes_per_second: float
     give_up_days: float
 
     def deliver(self, delivery: Delivery) -> None:
@@ -88,20 +93,23 @@ class Sender:
     def _send(self, ready: ResultReady, results: list[Result]) -> None:
         """Send all results; one that is refused does not hold the others back."""
         refused: list[Failed] = []
-        with self._associated({result.sop_class_uid for result in results}) as association:
+        connecting = 2 * self.timeout + _GRACE_SECONDS  # to its machine, then to its application
+        with Deadline(connecting) as deadline, self._associated(results, deadline) as association:
             for result in results:
                 try:
-                    self._store(association, ready, result)
+                    self._store(association, deadline, ready, result)
                 except Failed as error:
                     refused.append(error)
         if refused:
             raise refused[0]
 
-    def _store(self, association: Association, ready: ResultReady, result: Result) -> None:
+    def _store(self, association: Association, deadline: Deadline, ready: ResultReady, result: Result) -> None:
         """C-STORE one result and mark it when the destination says it has it."""
-        name = self.destination.name
+        name, path = self.destination.name, result_path(self.store, ready.study, result.name)
+        association.dimse_timeout = self.timeout + path.stat().st_size / self.slowest_bytes_per_second
+        deadline.allow(association.dimse_timeout + _GRACE_SECONDS)
         try:
-            response = c_store(association, result_path(self.store, ready.study, result.name))
+            response = c_store(association, path)
         except ValueError as error:
             raise Failed(f"{name} takes no {result.kind} (it accepts no presentation context for it).") from error
         except RuntimeError as error:
@@ -111,7 +119,7 @@ class Sender:
             raise Unavailable(f"{name} broke the association off.")
         if status in _OUT_OF_RESOURCES:
             raise Unavailable(f"{name} is out of resources (status {status:04X}).")
-        if status != _SUCCESS and status not in _WARNING:
+        if status not in _THERE:
             metrics.RESULTS.labels(name, "refused").inc()
             raise Failed(f"{name} refuses the {result.kind} (status {status:04X}); look into its log.")
         marker = {"at": time.time(), "status": f"{status:04X}", "sop_instance_uid": result.sop_instance_uid}
@@ -119,27 +127,45 @@ class Sender:
         metrics.RESULTS.labels(name, "delivered").inc()
 
     @contextmanager
-    def _associated(self, sop_classes: set[str]) -> Iterator[Association]:
-        """Open an association that offers `sop_classes`, and release it."""
+    def _associated(self, results: list[Result], deadline: Deadline) -> Iterator[Association]:
+        """Open an association for `results`, and release it."""
+        association = self._associate({result.sop_class_uid for result in results}, deadline)
+        try:
+            yield association
+        finally:
+            deadline.allow(self.timeout + _GRACE_SECONDS)
+            association.release()
+
+    def _associate(self, sop_classes: set[str], deadline: Deadline) -> Association:
         entity = AE(self.calling)
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = entity.connection_timeout = self.timeout
         for sop_class in sorted(sop_classes):
             entity.add_requested_context(sop_class, ExplicitVRLittleEndian)
-        association = entity.associate(
-            self.destination.host,
-            self.destination.port,
-            ae_title=self.destination.ae_title,
-            evt_handlers=[(evt.EVT_CONN_OPEN, without_delay)],
-        )
+
+        def opened(event: evt.Event) -> None:
+            without_delay(event)
+            deadline.watch(event.assoc.dul.socket.socket)
+
+        name, host = self.destination.name, self.destination.host
+        try:
+            association = entity.associate(
+                host,
+                self.destination.port,
+                ae_title=self.destination.ae_title,
+                evt_handlers=[(evt.EVT_CONN_OPEN, opened)],
+            )
+        except OSError as error:
+            raise Unavailable(f"{name} is at {host}, and nobody knows where that is ({error.strerror}).") from error
         if not association.is_established:
             raise self._no_association(association)
-        try:
-            yield association
-        finally:
-            association.release()
+        return association
 
     def _no_association(self, association: Association) -> Unavailable | Failed:
         name, answer = self.destination.name, association.acceptor.primitive
-        if association.is_rejected and answer is not None and answer.result != _REJECTED_TRANSIENT:
-            return Failed(f"{name} rejects our association ({answer.reason_str}); allow {self.calling} there.")
-        return Unavailable(f"{name} does not accept an association.")
+        if answer is None:
+            return Unavailable(f"{name} does not accept an association.")
+        if answer.result == _ACCEPTED:
+            return Failed(f"{name} takes none of the results (it accepts no presentation context for them).")
+        if answer.result == _REJECTED_TRANSIENT:
+            return Unavailable(f"{name} takes no association now ({answer.reason_str}).")
+        return Failed(f"{name} rejects our association ({answer.reason_str}); allow {self.calling} there.")

@@ -11,6 +11,9 @@ class SenderSettings(BaseSettings):
 
     ae_title: str = "SCINTIFLOW"
     timeout_seconds: float = Field(default=30, gt=0)
+    """For each answer; that to a C-STORE gets more, for the bytes that have to travel first."""
+    slowest_bytes_per_second: float = Field(default=1000, gt=0)
+    """A line slower than this is taken for dead."""
     retry_first_seconds: float = Field(default=30, gt=0)
     retry_cap_seconds: float = Field(default=600, gt=0)
     give_up_days: float = Field(default=7, gt=0)

@@ -1,6 +1,7 @@
 """The checkpoint that keeps an association's loop from swallowing answers."""
 
 import threading
+import time
 
 from scintiflow.sender.c_store import Checkpoint
 
@@ -17,9 +18,9 @@ def test_a_held_loop_does_not_pass_until_it_is_let_go() -> None:
     thread = threading.Thread(target=loop)
     thread.start()
     for _ in range(500):
-        assert checkpoint.hold(5)
+        assert checkpoint.hold(5, thread.is_alive)
         before = passed[0]
-        assert checkpoint.hold(5)
+        assert checkpoint.hold(5, thread.is_alive)
         assert passed[0] == before
         checkpoint.set()
     stopped.set()
@@ -28,5 +29,12 @@ def test_a_held_loop_does_not_pass_until_it_is_let_go() -> None:
 
 
 def test_a_loop_that_never_comes_is_not_waited_for_for_ever() -> None:
-    """Holding is bounded, for a loop that has ended with its association."""
-    assert not Checkpoint().hold(0.05)
+    """Holding is bounded, whatever keeps the loop."""
+    assert not Checkpoint().hold(0.05, lambda: True)
+
+
+def test_a_loop_that_is_over_is_not_waited_for() -> None:
+    """An association that ended between two results costs no half minute."""
+    began = time.monotonic()
+    assert not Checkpoint().hold(30, lambda: False)
+    assert time.monotonic() - began < 5

@@ -1,0 +1,112 @@
+"""Results that wait for a destination, and what delivers them."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydicom import Dataset
+from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+
+from scintiflow.config import Destination
+from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
+from scintiflow.contracts.v1.study_pb2 import StudyReady
+from scintiflow.errors import Failed, Unavailable
+from scintiflow.records import note, result_path
+from scintiflow.sender.deliver import Sender
+from scintiflow.store import Store
+from scintiflow.stream import Delivery, Stream, Work, backoff, consume
+
+_CLASSES = {"report": ComprehensiveSRStorage, "picture": SecondaryCaptureImageStorage}
+
+
+def folder_of(number: int) -> str:
+    """Return the folder of study `number`."""
+    return f"{number:032x}"
+
+
+def a_result(path: Path, kind: str, size: int) -> Result:
+    """Write an object of at least `size` bytes where a result lies, and name it."""
+    dataset = Dataset()
+    dataset.SOPClassUID = _CLASSES[kind]
+    dataset.SOPInstanceUID = generate_uid(entropy_srcs=[path.parent.parent.name, kind])
+    dataset.StudyInstanceUID = generate_uid(entropy_srcs=[path.parent.parent.name])
+    dataset.PatientName = "Simulated^One"
+    dataset.add_new((0x0009, 0x0010), "LO", "TEST")
+    dataset.add_new((0x0009, 0x1001), "OB", bytes(size + size % 2))
+    dataset.file_meta = Dataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dataset.save_as(path, enforce_file_format=True)
+    return Result(
+        name=path.stem,
+        kind=kind,
+        model="metastasis",
+        sop_class_uid=dataset.SOPClassUID,
+        sop_instance_uid=dataset.SOPInstanceUID,
+    )
+
+
+def reported(
+    store: Store,
+    folder: str,
+    *,
+    kinds: tuple[str, ...] = ("report",),
+    to: tuple[str, ...] = ("pacs",),
+    size: int = 64,
+    synthetic: bool = False,
+) -> ResultReady:
+    """Leave a study where the router leaves it, its results written and reported; return what the first gets."""
+    results = [a_result(result_path(store, folder, f"r1-metastasis-{kind}"), kind, size) for kind in kinds]
+    now = time.time()
+    messages = [
+        ResultReady(study=folder, revision=1, destination=name, results=results, last_stored_at=now, ready_at=now)
+        for name in to
+    ]
+    study = StudyReady(study=folder, revision=1, synthetic=synthetic)
+    note(store, folder, "selected", reason="", objects=[], ready=study, revision=1)
+    note(store, folder, "reported", revision=1, deliveries=messages)
+    return messages[0]
+
+
+def delivery_of(ready: ResultReady) -> Delivery:
+    """The queued work that carries `ready`."""
+    return Delivery("1-0", f"{ready.study}:r1", ready.SerializeToString(), retries=0, failures=0)
+
+
+def sender_to(store: Store, port: int, *, ae_title: str = "PACS", host: str = "127.0.0.1", **changes: float) -> Sender:
+    """A sender for one PACS."""
+    destination = Destination(name="pacs", ae_title=ae_title, host=host, port=port)
+    patience = {"timeout": 2.0, "slowest_bytes_per_second": 1000.0, "give_up_days": 7.0}
+    return Sender(store, destination, "SCINTIFLOW", **(patience | changes))
+
+
+def attempt(sender: Sender, ready: ResultReady) -> str:
+    """Try to deliver once; return "delivered", or the reason to wait or to try again; anything else is a crash."""
+    try:
+        sender.deliver(delivery_of(ready))
+    except (Unavailable, Failed) as error:
+        return str(error)
+    return "delivered"
+
+
+@contextmanager
+def working(queue: Stream, sender: Sender) -> Iterator[None]:
+    """Deliver what is queued, as the sender and the keeper do, with short waits between retries."""
+    stopped = threading.Event()
+    work = Work(queue, sender.deliver, sender.park, lambda retries: backoff(retries, first=0.05, cap=0.2))
+
+    def release() -> None:
+        while not stopped.wait(0.05):
+            queue.release_due()
+
+    threads = [threading.Thread(target=consume, args=(work, "test", 1, stopped)), threading.Thread(target=release)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        for thread in threads:
+            thread.join()
