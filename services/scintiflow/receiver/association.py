@@ -5,6 +5,7 @@ import time
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import structlog
 from pydicom.dataset import Dataset
@@ -30,6 +31,10 @@ from scintiflow.store import Store
 log = structlog.get_logger()
 
 
+Fault = Literal["too_slow", "protocol"]
+"""Why we ended an association that we had accepted; also the label of the metric."""
+
+
 @dataclass(frozen=True)
 class Reception:
     """What all associations of one listener share."""
@@ -52,6 +57,7 @@ class Visit:
     name: str
     caller: str = ""
     accepted: bool = False
+    fault: Fault | None = None
     studies: set[str] = field(default_factory=set)
     parts: int = 0
 
@@ -170,6 +176,6 @@ class Visit:
         return ("stored" if new else "again"), ""
 
     def _ending(self, association: Association) -> str:
-        if association.is_released:
-            return "released"
-        return "aborted"
+        if self.fault:
+            return self.fault
+        return "released" if association.is_released else "aborted"

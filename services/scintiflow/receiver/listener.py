@@ -44,6 +44,7 @@ from scintiflow.receiver.backlog import Backlog
 from scintiflow.receiver.headcount import Headcount
 from scintiflow.receiver.lobby import Limits
 from scintiflow.receiver.notifier import Notifier
+from scintiflow.receiver.patience import Patience
 from scintiflow.receiver.settings import Settings
 from scintiflow.receiver.wire import Server
 from scintiflow.store import Store
@@ -108,6 +109,7 @@ def serve(listening: socket.socket, owner: str, reception: Reception, settings: 
         lambda number: Visit(reception, f"{owner}/{number}"),
         waiting_room(settings),
         Headcount(settings.maximum_associations, settings.maximum_associations_per_address),
+        lambda: Patience(int(settings.minimum_bytes_per_second * settings.stall_seconds), settings.stall_seconds),
         reception.sparing,
     )
     threading.Thread(target=server.serve_forever, name="accept", daemon=True).start()

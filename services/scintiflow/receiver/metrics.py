@@ -12,7 +12,7 @@ STORE_SECONDS = Histogram(
 ASSOCIATIONS = Counter(
     "scintiflow_receiver_associations",
     "Associations, by how they ended: released, aborted, rejected_calling, rejected_called, rejected_limit, "
-    "rejected_backlog, malformed.",
+    "rejected_backlog, malformed, too_slow, protocol.",
     ["outcome"],
 )
 TURNED_AWAY = Counter(

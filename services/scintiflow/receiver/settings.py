@@ -26,7 +26,11 @@ class Settings(BaseSettings):
     """Connections that have not asked yet, per listener; beyond it the oldest of the busiest address has to leave."""
     waiting_sockets_per_address: int = Field(default=128, ge=1)
     network_timeout: float = Field(default=60, gt=0)
-    """Seconds that a peer may be silent."""
+    """Seconds that a peer may be silent between messages."""
+    stall_seconds: float = Field(default=10, gt=0)
+    """How long a peer may hold us up in the middle of a message, sending too slowly or not reading our answer."""
+    minimum_bytes_per_second: int = Field(default=4096, ge=1)
+    """The least that a peer must send over `stall_seconds` while a message is unfinished."""
     drain_seconds: float = Field(default=20, ge=0)
     """How long a stop waits for associations that are open."""
     maximum_backlog: int = Field(default=5_000, ge=1)

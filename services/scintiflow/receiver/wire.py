@@ -6,10 +6,12 @@ name of it that we touch is in this file.
 """
 
 import itertools
+import math
 import queue
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -20,7 +22,7 @@ from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
+from pynetdicom.dimse_messages import C_ECHO_RQ, C_STORE_RQ, DIMSEMessage
 from pynetdicom.pdu import A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.presentation import PresentationContext
@@ -31,6 +33,7 @@ from scintiflow.receiver import metrics
 from scintiflow.receiver.association import Visit
 from scintiflow.receiver.headcount import Headcount
 from scintiflow.receiver.lobby import Guest, Limits, Lobby
+from scintiflow.receiver.patience import Patience
 from scintiflow.receiver.sparing import Sparing
 from scintiflow.receiver.status import A_ABORT, a_associate_rj
 
@@ -40,7 +43,15 @@ _WAIT_SECONDS = 0.1  # how late a timer may be seen; whatever else happens wakes
 
 _ESTABLISHING_SECONDS = 30.0
 
-_LONGEST_PDU = 1 << 20  # ours is 128 KiB at most; an association request with 128 contexts comes to a few hundred
+_LONGEST_PDU = 1 << 20  # we say that ours is 128 KiB at most; some do not listen
+
+_LONGEST_COMMAND = 1 << 14  # bytes; a C-STORE command comes to some 300
+
+_MOST_UNSERVED = 64  # commands; nobody was allowed to send a second one before the first is answered
+
+_CLOSING = "Sta13"  # the association is over, the peer has yet to close (DICOM PS3.8 table 9-5)
+
+_FAREWELL_READS = 16
 
 
 class Server(ThreadedAssociationServer):
@@ -54,6 +65,7 @@ class Server(ThreadedAssociationServer):
         visit: Callable[[int], Visit],
         waiting: Limits,
         associations: Headcount,
+        patience: Callable[[], Patience],
         sparing: Sparing,
     ) -> None:
         self.socket: socket.socket
@@ -61,6 +73,7 @@ class Server(ThreadedAssociationServer):
         self.numbers = itertools.count(1)
         self._listening = listening
         self._lobby = Lobby(listening, waiting, self._welcome, sparing)
+        self.patience = patience
         self._associations = associations
         self._sparing = sparing
         super().__init__(ae, listening.getsockname(), ae.ae_title, contexts, request_handler=Connection)
@@ -96,7 +109,6 @@ class Server(ThreadedAssociationServer):
             guest.answer(a_associate_rj("rejected_limit"))
             guest.connection.close()
             return
-        guest.connection.settimeout(self.ae.network_timeout)  # for any single read or write
         # A daemon, because a drain that has reached its limit must not wait for it.
         threading.Thread(target=self._serve, args=(guest,), name=f"association of {guest.host}", daemon=True).start()
 
@@ -157,7 +169,7 @@ class Connection(RequestHandler):
         association.name = f"AcceptorThread@{visit.name}"  # by this name the library counts associations
         association._server = self.server
         association.dimse = StreamingReader(association, visit)
-        connection = WaitingSocket(association, client_socket=self.request)
+        connection = WaitingSocket(association, self.request, visit, self.server.patience())
         association.set_socket(connection)
         association._reactor_checkpoint = pace = Pace()
         association.dul.to_user_queue = WakingQueue(pace.nudge)
@@ -190,12 +202,17 @@ def _understood(request: bytearray) -> A_ASSOCIATE_RQ | None:
 class WaitingSocket(AssociationSocket):
     """Wakes its reader the moment something is to be read or sent, and reads a PDU in few calls.
 
-    The library asks `ready` a thousand times a second, whether or not anything happens on an association.
+    The library asks `ready` a thousand times a second, whether or not anything happens on an association, and waits
+    as long as a peer likes that stops in the middle. This socket never blocks: it waits by itself, with `patience`.
     """
 
-    def __init__(self, association: Association, client_socket: socket.socket) -> None:
+    def __init__(
+        self, association: Association, client_socket: socket.socket, visit: Visit, patience: Patience
+    ) -> None:
         super().__init__(association, client_socket=client_socket)
         self.alarm = Alarm()
+        self._visit = visit
+        self._patience = patience
         self._descriptor = client_socket.fileno()
         self._poll = select.poll()
         self._poll.register(client_socket, select.POLLIN)
@@ -206,24 +223,81 @@ class WaitingSocket(AssociationSocket):
         """Tell whether there is something to read, waiting a little unless there is something else to do."""
         if self.socket is None or not self._is_connected:
             return False
-        wait = _WAIT_SECONDS if self.event_queue.empty() else 0
-        awake = {descriptor for descriptor, _ in self._poll.poll(wait * 1000)}
+        if self._assoc.dul.state_machine.current_state == _CLOSING:
+            self._hang_up(self.socket)
+            return False
+        if not self.event_queue.empty():
+            return False
+        began = time.monotonic()
+        awake = {descriptor for descriptor, _ in self._poll.poll(_WAIT_SECONDS * 1000)}
         if self.alarm.fileno() in awake:
             self.alarm.hush()
+        if self._assoc.dimse.message is None:
+            self._patience.rest()
+        elif not self._bears(time.monotonic() - began):
+            self.event_queue.put("Evt19")  # the same end as for nonsense: abort
         return self._descriptor in awake
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Return `nr_bytes` bytes, or fewer if the peer has gone."""
         if nr_bytes > _LONGEST_PDU:
+            self._visit.fault = "protocol"
             raise OSError("a PDU claims more bytes than any may have")  # before there is memory for it
         buffer = bytearray(nr_bytes)
         view, got = memoryview(buffer), 0
         while self.socket is not None and got < nr_bytes:
-            count = self.socket.recv_into(view[got:])
+            try:
+                count = self.socket.recv_into(view[got:])
+            except BlockingIOError:
+                self._wait_for_more(self.socket)
+                continue
             if count == 0:
                 return buffer[:got]
             got += count
+            self._patience.heard(count)
         return buffer
+
+    def send(self, bytestream: bytes) -> None:
+        """Send a PDU, or give up a peer that does not read."""
+        deadline = time.monotonic() + self._patience.window
+        view = memoryview(bytestream)
+        try:
+            while self.socket is not None and view:
+                try:
+                    view = view[self.socket.send(view) :]
+                except BlockingIOError:
+                    if not _wait(self.socket, select.POLLOUT, deadline - time.monotonic()):
+                        self._visit.fault = "too_slow"
+                        raise TimeoutError("the peer does not read") from None
+        except OSError:
+            self.event_queue.put("Evt17")  # transport connection closed
+
+    def _wait_for_more(self, connection: socket.socket) -> None:
+        began = time.monotonic()
+        _wait(connection, select.POLLIN, self._patience.left)
+        if not self._bears(time.monotonic() - began):
+            raise TimeoutError("the peer sends too slowly")
+
+    def _bears(self, seconds: float) -> bool:
+        if self._patience.bears(seconds):
+            return True
+        self._visit.fault = "too_slow"
+        return False
+
+    def _hang_up(self, connection: socket.socket) -> None:
+        """Let a peer that is still sending read our last word, but not hold us."""
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+            for _ in range(_FAREWELL_READS):
+                if not _wait(connection, select.POLLIN, _WAIT_SECONDS) or not connection.recv(1 << 16):
+                    return
+
+
+def _wait(connection: socket.socket, event: int, seconds: float) -> bool:
+    """Wait until a socket is ready for `event`, `seconds` at most; tell whether it is."""
+    poll = select.poll()
+    poll.register(connection, event)
+    return bool(poll.poll(max(0, math.ceil(seconds * 1000))))
 
 
 class Alarm:
@@ -291,19 +365,39 @@ class StreamingReader(DIMSEServiceProvider):
 
     def __init__(self, association: Association, visit: Visit) -> None:
         super().__init__(association)
+        self.message: DIMSEMessage | None = None
         self.established = threading.Event()
         self._visit = visit
 
     def receive_primitive(self, primitive: P_DATA) -> None:
-        """Take one P-DATA: fragments of commands, and of data sets."""
+        """Take one P-DATA: fragments of commands, and of data sets; what is neither ends the association."""
         for context_id, fragment in primitive.presentation_data_value_list:
-            control = fragment[0]  # bit 0: command, bit 1: last fragment (DICOM PS3.8 E.2)
-            if isinstance(self.message, C_STORE_RQ) and not control & 1:
+            control = fragment[0] if fragment else 0  # bit 0: command, bit 1: last fragment (DICOM PS3.8 E.2)
+            if isinstance(self.message, C_STORE_RQ) and fragment and not control & 1:
                 self._store(self.message, fragment, last=bool(control & 2))
-            else:
-                single = P_DATA()
-                single.presentation_data_value_list = [[context_id, fragment]]
-                super().receive_primitive(single)
+            elif isinstance(self.message, C_STORE_RQ) or not control & 1 or not self._command(context_id, fragment):
+                self.message = None
+                self._visit.fault = "protocol"
+                self.dul.event_queue.put("Evt19")  # abort
+                return
+
+    def _command(self, context_id: int, fragment: bytes) -> bool:
+        """Take a fragment of a command set; tell whether all is well: C-ECHO, or C-STORE, which has a data set."""
+        message = self.message = self.message or DIMSEMessage()
+        if message.encoded_command_set.tell() + len(fragment) > _LONGEST_COMMAND:
+            return False
+        part = P_DATA()
+        part.presentation_data_value_list = [[context_id, fragment]]
+        try:
+            complete = message.decode_msg(part)
+            request = message.message_to_primitive() if complete else None
+        except Exception:  # whatever a peer's bytes may raise in there
+            return False
+        if request is not None:
+            self.message = None
+            self.msg_queue.put((context_id, request))
+            return isinstance(message, C_ECHO_RQ | C_STORE_RQ) and self.msg_queue.qsize() < _MOST_UNSERVED
+        return type(message) in (DIMSEMessage, C_STORE_RQ)
 
     def _store(self, message: DIMSEMessage, fragment: bytes, *, last: bool) -> None:
         context = self.assoc._accepted_cx.get(message.context_id)

@@ -19,6 +19,7 @@ from scintiflow.receiver.headcount import Headcount
 from scintiflow.receiver.listener import application_entity, presentation_contexts, waiting_room
 from scintiflow.receiver.notifier import Notifier
 from scintiflow.receiver.part import Part
+from scintiflow.receiver.patience import Patience
 from scintiflow.receiver.settings import Settings
 from scintiflow.receiver.status import STATUS
 from scintiflow.receiver.wire import Server
@@ -61,6 +62,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
             lambda number: LateVisit(reception, f"l/{number}"),
             waiting_room(Settings()),
             Headcount(1, 1),
+            lambda: Patience(1, 10),
             reception.sparing,
         )
         threading.Thread(target=server.serve_forever, daemon=True).start()
