@@ -14,11 +14,12 @@ from scintiflow.receiver.backlog import Backlog
 from scintiflow.receiver.metrics import UNTOLD
 from scintiflow.stream import Stream
 
-BEAT_SECONDS = 1.0
+BEAT_SECONDS = 3.0
 ALIVE_SECONDS = 10
+_MEASURE_SECONDS = 0.2  # in this time hundreds of objects may come
 _MOST_UNTOLD = 10_000
 _PAUSE_SECONDS = 1.0
-_WAIT_SECONDS = 0.5
+_WAIT_SECONDS = 0.2
 
 log = structlog.get_logger()
 
@@ -39,7 +40,7 @@ class Notifier(threading.Thread):
         self._events = Stream(redis, "events")
         self._waiting: queue.Queue[tuple[str, bytes, str]] = queue.Queue(_MOST_UNTOLD)
         self._stopped = threading.Event()
-        self._beat_due = 0.0
+        self._beat_due = self._measure_due = 0.0
 
     def stored(self, event: ObjectStored) -> None:
         """Tell that an object is durable."""
@@ -62,6 +63,7 @@ class Notifier(threading.Thread):
             event = event or self._next()
             try:
                 self._beat()
+                self._measure()
                 if event:
                     self._events.publish(*event)
                 event, away = None, False
@@ -88,8 +90,13 @@ class Notifier(threading.Thread):
             return None
 
     def _beat(self) -> None:
-        """Let the keeper know that this listener lives, and look how much waits."""
+        """Let the keeper know that this listener lives."""
         if time.monotonic() >= self._beat_due:
             self._redis.set(listener_key(self._owner), "alive", ex=ALIVE_SECONDS)
-            self._backlog.measure()
             self._beat_due = time.monotonic() + BEAT_SECONDS
+
+    def _measure(self) -> None:
+        """Look how much waits."""
+        if time.monotonic() >= self._measure_due:
+            self._backlog.measure()
+            self._measure_due = time.monotonic() + _MEASURE_SECONDS
