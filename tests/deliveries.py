@@ -1,9 +1,6 @@
 """Results that wait for a destination, and what delivers them."""
 
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from pydicom import Dataset
@@ -16,7 +13,7 @@ from scintiflow.errors import Failed, Unavailable
 from scintiflow.records import note, result_path
 from scintiflow.sender.deliver import Sender
 from scintiflow.store import Store
-from scintiflow.stream import Delivery, Stream, Work, backoff, consume
+from scintiflow.stream import Delivery
 
 _CLASSES = {"report": ComprehensiveSRStorage, "picture": SecondaryCaptureImageStorage}
 
@@ -89,24 +86,3 @@ def attempt(sender: Sender, ready: ResultReady) -> str:
     except (Unavailable, Failed) as error:
         return str(error)
     return "delivered"
-
-
-@contextmanager
-def working(queue: Stream, sender: Sender) -> Iterator[None]:
-    """Deliver what is queued, as the sender and the keeper do, with short waits between retries."""
-    stopped = threading.Event()
-    work = Work(queue, sender.deliver, sender.park, lambda retries: backoff(retries, first=0.05, cap=0.2))
-
-    def release() -> None:
-        while not stopped.wait(0.05):
-            queue.release_due()
-
-    threads = [threading.Thread(target=consume, args=(work, "test", 1, stopped)), threading.Thread(target=release)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        for thread in threads:
-            thread.join()

@@ -1,129 +1,36 @@
 """Reading, against a server that speaks the classifier's protocol and fails when told to."""
 
 import hashlib
-import json
-import threading
-import time
 from collections.abc import Iterator
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
-import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from redis import Redis
 
-from scintiflow.config import Configuration
 from scintiflow.contracts.v1.study_pb2 import StudyReady
-from scintiflow.dicom.identity import study_folder
 from scintiflow.errors import Failed, ScintiflowError, Unavailable
-from scintiflow.keeper.gather import gather
 from scintiflow.records import Record, note, read_findings, read_record, result_path
-from scintiflow.router.read import Router
 from scintiflow.store import Store
 from scintiflow.stream import Delivery, Stream
+from tests.classifier import Classifier
+from tests.readings import PACS, a_router, stored
 from tests.stack import EXAMPLES
-
-PACS = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 104, "synthetic": "too"}
-FACTS: dict[str, Any] = {
-    "version": "0.1.0",
-    "digest": "ab" * 32,
-    "label": "bone metastases",
-    "requires": ["anterior", "posterior"],
-    "threshold": 0.5,
-    "evidence": "simulated patients",
-    "question": {"value": "94222008", "scheme": "SCT", "meaning": "Bony metastasis"},
-    "site": None,
-}
-
-
-class Classifier(ThreadingHTTPServer):
-    """Answers like the classifier; `status`, `probability` and `map_shape` make it fail."""
-
-    def __init__(self) -> None:
-        self.status = 200
-        self.probability = 0.75
-        self.map_shape = (1, 1, 4, 8)
-        self.output_names = ("probability", "logit", "map")
-        self.asked = 0
-        super().__init__(("127.0.0.1", 0), _Answer)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Answer(BaseHTTPRequestHandler):
-    server: Classifier
-
-    def do_GET(self) -> None:
-        self._send(json.dumps({"name": "metastasis", "parameters": FACTS}).encode())
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.path.endswith("index"):
-            return self._send(json.dumps([{"name": "metastasis", "state": "READY"}]).encode())
-        self.server.asked += 1
-        heat = np.ones(self.server.map_shape, "<f4").tobytes()
-        shapes = [((1, 1), 4), ((1, 1), 4), (self.server.map_shape, len(heat))]
-        outputs = [_output(name, *shape) for name, shape in zip(self.server.output_names, shapes, strict=True)]
-        parameters = {"engine": "test", "precision": "f32", "digest": FACTS["digest"]}
-        head = json.dumps({"model_name": "metastasis", "outputs": outputs, "parameters": parameters}).encode()
-        values = np.array([self.server.probability, 1.0], "<f4").tobytes()
-        return self._send(head + values + heat, {"Inference-Header-Content-Length": str(len(head))})
-
-    def _send(self, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(self.server.status)
-        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
-def _output(name: str, shape: tuple[int, ...], size: int) -> dict[str, Any]:
-    return {"name": name, "shape": shape, "datatype": "FP32", "parameters": {"binary_data_size": size}}
 
 
 @pytest.fixture
 def classifier() -> Iterator[Classifier]:
     """A classifier that may be told to fail."""
-    server = Classifier()
-    yield server
-    server.shutdown()
+    with Classifier() as server:
+        yield server
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """An empty DATA."""
     return Store(tmp_path)
-
-
-def a_router(store: Store, redis: Redis, classifier: Classifier, **rules: Any) -> Router:
-    """A router for one PACS, or with other rules."""
-    configuration = Configuration.model_validate({"destinations": [PACS]} | rules)
-    client = httpx.Client(base_url=classifier.url, timeout=2)
-    queues = {name: Stream(redis, f"results:{name}") for name in configuration.destination}
-    return Router(store, client, configuration, queues)
-
-
-def stored(store: Store, scan: Dataset) -> Delivery:
-    """Store and gather one scan; return it as the router takes it from its queue."""
-    folder = study_folder(scan.StudyInstanceUID)
-    part = store.data / "part"
-    scan.save_as(part, enforce_file_format=True)
-    store.put_object(part, folder, hashlib.sha256(part.read_bytes()).hexdigest())
-    decision = gather(store, folder, time.time(), "PACS")
-    assert decision is not None and decision.ready is not None, decision
-    ready = decision.ready
-    return Delivery("1-0", f"{folder}:r{ready.revision}", ready.SerializeToString(), retries=0, failures=0)
 
 
 def example() -> Dataset:
@@ -141,7 +48,7 @@ def test_a_ready_study_becomes_findings_results_and_work_for_the_sender(
 ) -> None:
     """One reading writes a finding, a report and a picture, and queues them once for the destination."""
     delivery = stored(store, example())
-    a_router(store, redis, classifier).read(delivery)
+    a_router(store, redis, classifier.url).read(delivery)
     record = record_of(store, delivery)
     assert record.outcome.state == "delivering"
     assert [result.kind for result in record.deliveries[0].results] == ["report", "picture"]
@@ -153,7 +60,7 @@ def test_a_ready_study_becomes_findings_results_and_work_for_the_sender(
 
 def test_reading_again_changes_nothing(store: Store, redis: Redis, classifier: Classifier) -> None:
     """A study that comes twice, as after a crash, keeps its first finding and its stored bytes."""
-    delivery, router = stored(store, example()), a_router(store, redis, classifier)
+    delivery, router = stored(store, example()), a_router(store, redis, classifier.url)
     router.read(delivery)
     record = record_of(store, delivery)
     before = {r.name: result_path(store, record.folder, r.name).read_bytes() for r in record.deliveries[0].results}
@@ -177,13 +84,13 @@ def test_a_ready_study_is_read_while_more_of_it_arrives(store: Store, redis: Red
     folder = StudyReady.FromString(delivery.body).study
     store.put_object(late, folder, hashlib.sha256(b"a static view").hexdigest())
     assert record_of(store, delivery).outcome.state == "receiving"
-    a_router(store, redis, classifier).read(delivery)
+    a_router(store, redis, classifier.url).read(delivery)
     assert [delivery.revision for delivery in record_of(store, delivery).deliveries] == [1]
 
 
 def test_a_revision_that_was_replaced_unread_is_left_out(store: Store, redis: Redis, classifier: Classifier) -> None:
     """Of two revisions that wait, only the one that holds is read."""
-    first, router = stored(store, example()), a_router(store, redis, classifier)
+    first, router = stored(store, example()), a_router(store, redis, classifier.url)
     folder = StudyReady.FromString(first.body).study
     ready = StudyReady.FromString(first.body)
     ready.revision = 2
@@ -197,10 +104,10 @@ def test_a_model_put_in_the_shadow_after_a_crash_sends_nothing(
 ) -> None:
     """A finding recorded while its model still reported is not sent once the model is in the shadow."""
     delivery = stored(store, example())
-    a_router(store, redis, classifier).read(delivery)
+    a_router(store, redis, classifier.url).read(delivery)
     events = store.study(record_of(store, delivery).folder) / "events.jsonl"
     events.write_bytes(b"".join(line for line in events.read_bytes().splitlines(True) if b'"reported"' not in line))
-    a_router(store, redis, classifier, models={"metastasis": {"mode": "shadow"}}).read(delivery)
+    a_router(store, redis, classifier.url, models={"metastasis": {"mode": "shadow"}}).read(delivery)
     outcome = record_of(store, delivery).outcome
     assert (outcome.state, outcome.reason) == ("read", "Only shadow models answered; nothing is sent.")
 
@@ -210,7 +117,7 @@ def test_a_missing_view_ends_as_incomplete_with_the_sentence(
 ) -> None:
     """No model guesses: without the posterior view nothing is asked and nothing is sent."""
     delivery = stored(store, _anterior_only(example()))
-    a_router(store, redis, classifier).read(delivery)
+    a_router(store, redis, classifier.url).read(delivery)
     outcome = record_of(store, delivery).outcome
     assert (outcome.state, outcome.reason) == ("incomplete", "metastasis not assessed: posterior view missing")
     assert classifier.asked == 0
@@ -223,7 +130,7 @@ def test_a_pyrophosphate_scan_is_not_read_for_metastases(store: Store, redis: Re
     scan.RadiopharmaceuticalInformationSequence[0].RadiopharmaceuticalCodeSequence[0].CodeValue = "764821009"
     scan.RadiopharmaceuticalInformationSequence[0].Radiopharmaceutical = "PYP"
     delivery = stored(store, scan)
-    a_router(store, redis, classifier).read(delivery)
+    a_router(store, redis, classifier.url).read(delivery)
     outcome = record_of(store, delivery).outcome
     assert (outcome.state, "cardiac models only" in outcome.reason) == ("incomplete", True)
     assert classifier.asked == 0
@@ -232,7 +139,7 @@ def test_a_pyrophosphate_scan_is_not_read_for_metastases(store: Store, redis: Re
 def test_without_a_destination_a_study_ends_as_read(store: Store, redis: Redis, classifier: Classifier) -> None:
     """Findings are recorded although nobody takes the results."""
     delivery = stored(store, example())
-    a_router(store, redis, classifier, destinations=[PACS | {"synthetic": "no"}]).read(delivery)
+    a_router(store, redis, classifier.url, destinations=[PACS | {"synthetic": "no"}]).read(delivery)
     outcome = record_of(store, delivery).outcome
     assert (outcome.state, outcome.reason) == ("read", "No destination takes its results.")
 
@@ -240,14 +147,14 @@ def test_without_a_destination_a_study_ends_as_read(store: Store, redis: Redis, 
 def test_a_shadow_model_answers_and_sends_nothing(store: Store, redis: Redis, classifier: Classifier) -> None:
     """A model in the shadow is run and recorded only."""
     delivery = stored(store, example())
-    a_router(store, redis, classifier, models={"metastasis": {"mode": "shadow"}}).read(delivery)
+    a_router(store, redis, classifier.url, models={"metastasis": {"mode": "shadow"}}).read(delivery)
     assert record_of(store, delivery).outcome.reason == "Only shadow models answered; nothing is sent."
 
 
 def test_a_model_that_is_off_is_not_asked(store: Store, redis: Redis, classifier: Classifier) -> None:
     """With every model off a study ends as incomplete, and says where to switch one on."""
     delivery = stored(store, example())
-    a_router(store, redis, classifier, models={"metastasis": {"mode": "off"}}).read(delivery)
+    a_router(store, redis, classifier.url, models={"metastasis": {"mode": "off"}}).read(delivery)
     assert record_of(store, delivery).outcome.reason == "No model is enabled in scintiflow.toml."
     assert classifier.asked == 0
 
@@ -269,7 +176,7 @@ def test_a_classifier_in_trouble_is_asked_again(
     store: Store, redis: Redis, classifier: Classifier, fault: dict[str, Any], error: type[ScintiflowError]
 ) -> None:
     """Overload, nonsense and refusals write no finding; the study can be read when the classifier is well."""
-    delivery, router = stored(store, example()), a_router(store, redis, classifier)
+    delivery, router = stored(store, example()), a_router(store, redis, classifier.url)
     for name, value in fault.items():
         setattr(classifier, name, value)
     for _ in range(2):
@@ -278,7 +185,7 @@ def test_a_classifier_in_trouble_is_asked_again(
     record = record_of(store, delivery)
     assert [event["event"] for event in record.events].count("reading") == 1, "a retry is no news"
     assert (record.outcome.state, read_findings(store, record.folder, 1)) == ("reading", ())
-    classifier.status, classifier.probability, classifier.map_shape = 200, 0.75, (1, 1, 4, 8)
+    classifier.heal()
     router.read(delivery)
     assert record_of(store, delivery).outcome.state == "delivering"
 
@@ -288,16 +195,15 @@ def test_a_classifier_without_the_outputs_is_asked_again(store: Store, redis: Re
     delivery = stored(store, example())
     classifier.output_names = ("probability", "logit", "heat")
     with pytest.raises(Unavailable, match="without probability or map"):
-        a_router(store, redis, classifier).read(delivery)
+        a_router(store, redis, classifier.url).read(delivery)
 
 
 def test_a_classifier_that_is_away_is_waited_for(store: Store, redis: Redis, classifier: Classifier) -> None:
     """Nobody listening is Unavailable, not a failure of the study."""
     delivery = stored(store, example())
-    classifier.shutdown()
-    classifier.server_close()
+    classifier.close()
     with pytest.raises(Unavailable, match="does not answer"):
-        a_router(store, redis, classifier).read(delivery)
+        a_router(store, redis, classifier.url).read(delivery)
 
 
 def test_zero_counts_are_declined(store: Store, redis: Redis, classifier: Classifier) -> None:
@@ -306,14 +212,14 @@ def test_zero_counts_are_declined(store: Store, redis: Redis, classifier: Classi
     scan.decompress()
     scan.PixelData = bytes(len(scan.PixelData))
     delivery = stored(store, scan)
-    a_router(store, redis, classifier).read(delivery)
+    a_router(store, redis, classifier.url).read(delivery)
     assert record_of(store, delivery).outcome.state == "declined"
     assert classifier.asked == 0
 
 
 def test_a_revision_names_the_report_it_replaces(store: Store, redis: Redis, classifier: Classifier) -> None:
     """A later pair is reported anew, and its report names its predecessor."""
-    router = a_router(store, redis, classifier)
+    router = a_router(store, redis, classifier.url)
     first = example()
     router.read(stored(store, first))
     second = dcmread(EXAMPLES[0])
@@ -334,7 +240,7 @@ def test_a_revision_names_the_report_it_replaces(store: Store, redis: Redis, cla
 def test_parking_keeps_the_sentence(store: Store, redis: Redis, classifier: Classifier) -> None:
     """What cannot be read is parked in the record with the reason."""
     delivery = stored(store, example())
-    a_router(store, redis, classifier).park(delivery, "Its pixel data cannot be decoded.")
+    a_router(store, redis, classifier.url).park(delivery, "Its pixel data cannot be decoded.")
     outcome = record_of(store, delivery).outcome
     assert (outcome.state, outcome.reason) == ("parked", "Its pixel data cannot be decoded.")
 

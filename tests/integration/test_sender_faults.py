@@ -14,10 +14,11 @@ from scintiflow.errors import Failed, Unavailable
 from scintiflow.records import read_record
 from scintiflow.store import Store
 from scintiflow.stream import Stream
-from tests.deliveries import attempt, delivery_of, folder_of, reported, sender_to, working
+from tests.deliveries import attempt, delivery_of, folder_of, reported, sender_to
 from tests.fault_proxy import FaultProxy
 from tests.pacs import SUCCESS, Pacs
 from tests.waiting import wait_for
+from tests.working import working
 
 FOLDER = folder_of(0)
 OUT_OF_RESOURCES, REFUSED, DUPLICATE = 0xA700, 0xC123, 0x0111
@@ -142,7 +143,8 @@ def test_one_refused_instance_is_parked_after_three_and_the_others_arrive(
     queue = Stream(redis, "results:pacs")
     for ready in studies:
         queue.publish(f"{ready.study}:r1", ready.SerializeToString())
-    with working(queue, sender_to(store, pacs.port)):
+    sender = sender_to(store, pacs.port)
+    with working(queue, sender.deliver, sender.park):
         wait_for(lambda: all(read_record(store, ready.study).outcome.state != "delivering" for ready in studies), 20)
     outcomes = [read_record(store, ready.study).outcome for ready in studies]
     assert [outcome.state for outcome in outcomes] == ["delivered", "parked", "delivered"]
@@ -163,7 +165,8 @@ def test_a_pacs_that_is_full_for_a_while_gets_its_results_when_it_is_not(
     pacs.answer = answer
     queue = Stream(redis, "results:pacs")
     queue.publish(f"{FOLDER}:r1", ready.SerializeToString())
-    with working(queue, sender_to(store, pacs.port)):
+    sender = sender_to(store, pacs.port)
+    with working(queue, sender.deliver, sender.park):
         wait_for(lambda: read_record(store, FOLDER).outcome.state == "delivered", seconds=20)
     assert len(pacs.received) == 1
 
@@ -185,7 +188,8 @@ def test_a_stranger_to_the_pacs_is_parked_after_three_with_what_to_do(store: Sto
     """A permanent rejection is not retried for days."""
     ready, queue = reported(store, FOLDER), Stream(redis, "results:pacs")
     queue.publish(f"{FOLDER}:r1", ready.SerializeToString())
-    with working(queue, sender_to(store, pacs.port, ae_title="NOBODY")):
+    sender = sender_to(store, pacs.port, ae_title="NOBODY")
+    with working(queue, sender.deliver, sender.park):
         wait_for(lambda: read_record(store, FOLDER).outcome.state == "parked", seconds=20)
     assert "allow SCINTIFLOW there" in read_record(store, FOLDER).outcome.reason
 
