@@ -60,6 +60,8 @@ class Visit:
     fault: Fault | None = None
     studies: set[str] = field(default_factory=set)
     parts: int = 0
+    part: Part | None = None
+    """The latest."""
 
     @property
     def folder(self) -> Path:
@@ -102,7 +104,7 @@ class Visit:
     def receive(self, command: Dataset, syntax: str | None) -> Part:
         """Begin the file of the data set that follows a C-STORE `command`; its faults are told when it is complete."""
         self.parts += 1
-        part = Part(self.folder / str(self.parts))
+        self.part = part = Part(self.folder / str(self.parts))
         part.begin(
             str(command.get("AffectedSOPClassUID", "")),
             str(command.get("AffectedSOPInstanceUID", "")),
@@ -127,6 +129,8 @@ class Visit:
 
     def end(self, association: Association) -> None:
         """Leave nothing unfinished behind, and say how the association ended."""
+        if self.part:
+            self.part.close()  # a file that is removed but open still takes its room
         shutil.rmtree(self.folder, ignore_errors=True)
         outcome = self._ending(association)
         metrics.ASSOCIATIONS.labels(outcome).inc()
