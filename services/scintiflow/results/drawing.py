@@ -98,25 +98,19 @@ def _resized(values: NDArray[np.float32], width: int, height: int) -> NDArray[np
 def _marked(grey: NDArray[np.uint8], influence: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Lay the heat map over a grey view; the map covers the whole view, whatever its number of cells."""
     height, width = grey.shape
-    colour, opacity = _tint(_resized(influence, width, height))
-    return (grey[..., None] * (1 - opacity) + colour * opacity).astype(np.uint8)
-
-
-def _tint(influence: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return colour [..., 3] and opacity [..., 1] of influences between 0 and 1; nothing at all is transparent."""
-    step = np.clip(influence * 255, 0, 255).astype(np.uint8)
-    return _colours()[step], _opacities()[step]
+    steps = np.clip(_resized(influence, width, height) * 255, 0, 255).astype(np.uint16)
+    return np.take(_blends(), 256 * steps + grey, axis=0)
 
 
 @cache
-def _colours() -> NDArray[np.float32]:
+def _blends() -> NDArray[np.uint8]:
+    """Return what each step of influence makes of each grey, [256 x 256, 3]; no influence at all is transparent."""
     stops = np.linspace(0, 255, len(_RAMP))
-    return np.stack([np.interp(np.arange(256), stops, channel) for channel in np.transpose(_RAMP)], 1, dtype=np.float32)
-
-
-@cache
-def _opacities() -> NDArray[np.float32]:
-    return (_STRONGEST * np.linspace(0, 1, 256, dtype=np.float32) ** 0.6)[:, None]
+    steps = np.arange(256)
+    colours = np.stack([np.interp(steps, stops, channel) for channel in np.transpose(_RAMP)], 1, dtype=np.float32)
+    opacity = (_STRONGEST * np.linspace(0, 1, 256, dtype=np.float32) ** 0.6)[:, None, None]
+    greys = steps.astype(np.uint8)[:, None]
+    return (greys * (1 - opacity) + colours[:, None] * opacity).astype(np.uint8).reshape(-1, 3)
 
 
 def _paste(sheet: Image.Image, pen: ImageDraw.ImageDraw, panel: NDArray[np.uint8], view: View, left: int) -> None:
