@@ -36,7 +36,7 @@ from benchmarks.provenance import provenance
 from scintiflow.config import PORTS, embedded_socket
 from scintiflow.sender.c_store import c_store, without_delay
 from scintiflow.stream import Stream, connect
-from tests.pacs import SUCCESS, Pacs
+from tests.pacs import SUCCESS, Tally
 from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack
 from tests.waiting import wait_for
 
@@ -68,19 +68,6 @@ FULL = Plan(150, (225, 400), 20, (3_600, 7_200, 14_400, 21_600, 28_800, 36_000, 
 QUICK = Plan(10, (400,), 8, (7_200, 21_600), 60, 30, 100)
 
 
-@dataclass
-class Destination(Pacs):
-    """A PACS that only notes when it stored what."""
-
-    stored_at: dict[str, float] = field(default_factory=dict)
-    transmissions: int = 0
-
-    def _store(self, event: evt.Event) -> int:
-        self.stored_at.setdefault(str(event.request.AffectedSOPInstanceUID), time.time())
-        self.transmissions += 1
-        return SUCCESS
-
-
 @dataclass(frozen=True)
 class Study:
     """One study on its way: where its file is, who sends it."""
@@ -95,7 +82,7 @@ class Line:
     """One running installation, its destination, and what was answered 0000 when."""
 
     stack: Stack
-    destination: Destination
+    destination: Tally
     folder: Path
     answered: dict[Study, float] = field(default_factory=dict)
     put_off: int = 0
@@ -196,7 +183,7 @@ def _process_name(process: psutil.Process) -> str:
 @contextmanager
 def line(**settings: str) -> Iterator[Line]:
     """Run an installation, warmed with one study."""
-    with tempfile.TemporaryDirectory() as name, Destination() as destination:
+    with tempfile.TemporaryDirectory() as name, Tally() as destination:
         folder = Path(name)
         (folder / "files").mkdir()
         configuration = ALLOW + CONFIGURATION.format(port=destination.port)

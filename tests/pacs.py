@@ -3,6 +3,7 @@
 import hashlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -67,6 +68,21 @@ class Pacs:
                 self.received.append((uid, hashlib.sha256(data).hexdigest()))
                 self.objects[uid] = _file(event.file_meta, data)
         return status
+
+
+@dataclass
+class Tally(Pacs):
+    """A PACS that notes when each object came first and counts them all, but keeps none: for many."""
+
+    stored_at: dict[str, float] = field(default_factory=dict)
+    """SOP Instance UID -> Unix seconds."""
+    transmissions: int = 0
+
+    def _store(self, event: evt.Event) -> int:
+        with self._lock:
+            self.stored_at.setdefault(str(event.request.AffectedSOPInstanceUID), time.time())
+            self.transmissions += 1
+        return SUCCESS
 
 
 def _file(meta: Dataset, data: bytes) -> bytes:
