@@ -2,11 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS ?= cpu,dev
+N ?= 50
+J ?= 2
 PROTOC := $(BIN)/python -m grpc_tools.protoc --proto_path proto
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install proto check test demo run lab clean
+.PHONY: help install proto check test drill demo run lab clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -32,6 +34,9 @@ check: install ## lint, types, layers, and contracts equal to proto/
 
 test: install ## run every test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+drill: install ## kill everything N times (50) on J stacks (2) while studies stream in; SEED=... repeats one
+	$(BIN)/python -m pytest tests/drills --kills $(N) --stacks $(J) $(if $(SEED),--seed $(SEED))
 
 demo: install ## send example scans round the whole line and look at the results
 	$(BIN)/scintiflow demo
