@@ -23,11 +23,8 @@ from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
-from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian, NuclearMedicineImageStorage
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from benchmarks.probe import Probe
 from benchmarks.provenance import provenance
@@ -159,9 +156,7 @@ def take_turn(receiver: Receiver, load: Load, associations: int) -> Turn:
 def time_answers(receiver: Receiver, template: Template) -> list[float]:
     """Store objects one after the other; return the milliseconds from first byte to answer."""
     syntax = ExplicitVRLittleEndian
-    probe = Probe(
-        receiver.port, calling=SENDER, called=AE_TITLE, sop_class=NuclearMedicineImageStorage, syntax=syntax
-    )
+    probe = Probe(receiver.port, calling=SENDER, called=AE_TITLE, sop_class=NuclearMedicineImageStorage, syntax=syntax)
     found = []
     for _ in range(60):
         instance, data = template.another()
@@ -208,12 +203,12 @@ def _report(names, turns, answers):
     for key, t in turns.items():
         print(key, t)
     for key, a in answers.items():
-        print(key, statistics.median(a), sorted(a)[int(len(a)*.99)])
+        print(key, statistics.median(a), sorted(a)[int(len(a) * 0.99)])
     return {}
 
 
 def _version(program: str) -> str:
-    return subprocess.run([program, "--version"], capture_output=True, text=True).stdout.splitlines()[0]
+    return subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def _running(command: list[str], settings: dict[str, str]) -> Iterator[psutil.Pr
 
 def _ready(port: int, process: psutil.Process, kept: Callable[[], set[str] | int]) -> Receiver:
     echo = [ECHOSCU, "-aet", SENDER, "-aec", AE_TITLE, "127.0.0.1", str(port)]
-    wait_for(lambda: subprocess.run(echo, stderr=subprocess.DEVNULL).returncode == 0, seconds=60, every=0.1)
+    wait_for(lambda: subprocess.run(echo, check=False, stderr=subprocess.DEVNULL).returncode == 0, seconds=60, every=0.1)
     return Receiver(port, process, kept)
 
 

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 import structlog
-from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 
 from scintiflow.config import Allowed
@@ -21,6 +19,7 @@ from scintiflow.errors import Refused, Unavailable
 from scintiflow.receiver import metrics
 from scintiflow.receiver.allowlist import allows, is_title, lines_to_add
 from scintiflow.receiver.backlog import Backlog
+from scintiflow.receiver.c_store import StoreRequest
 from scintiflow.receiver.header import read_header
 from scintiflow.receiver.notifier import Notifier
 from scintiflow.receiver.part import Part
@@ -101,31 +100,29 @@ class Visit:
         self.caller = requestor.ae_title
         log.info("accepted an association", caller=self.caller, address=requestor.address, association=self.name)
 
-    def receive(self, command: Dataset, syntax: str | None) -> Part:
-        """Begin the file of the data set that follows a C-STORE `command`; its faults are told when it is complete."""
+    def receive(self, request: StoreRequest, syntax: str | None) -> Part:
+        """Begin the file of the data set that follows a C-STORE; its faults are told when it is complete."""
         self.parts += 1
         self.part = part = Part(self.folder / str(self.parts))
         part.begin(
-            str(command.get("AffectedSOPClassUID", "")),
-            str(command.get("AffectedSOPInstanceUID", "")),
+            request.sop_class,
+            request.sop_instance,
             syntax,
             lambda: self.reception.store.free_bytes() - self.reception.minimum_free_bytes,
         )
         return part
 
-    def store(self, request: C_STORE, part: Part | None) -> int | Dataset:
-        """Answer one C-STORE: success once its object is durable, else why not."""
+    def store(self, request: StoreRequest, part: Part | None) -> tuple[int, str]:
+        """Return status and comment of one C-STORE: success once its object is durable, else why not."""
         outcome, comment = self._outcome(request, part)
         metrics.OBJECTS.labels(outcome).inc()
         if part:
             metrics.STORE_SECONDS.observe(time.perf_counter() - part.started)
-        if not comment:
-            return STATUS[outcome]
-        log.warning("refused an object", outcome=outcome, reason=comment, association=self.name)
-        answer = Dataset()
-        answer.Status = STATUS[outcome]
-        answer.ErrorComment = comment[:64]  # an LO
-        return answer
+        if comment:
+            if part:
+                part.discard()
+            log.warning("refused an object", outcome=outcome, reason=comment, association=self.name)
+        return STATUS[outcome], comment
 
     def end(self, association: Association) -> None:
         """Leave nothing unfinished behind, and say how the association ended."""
@@ -143,7 +140,7 @@ class Visit:
                 AssociationEnded(association=self.name, studies=studies, ended_at=now, caller=self.caller)
             )
 
-    def _outcome(self, request: C_STORE, part: Part | None) -> tuple[Outcome, str]:
+    def _outcome(self, request: StoreRequest, part: Part | None) -> tuple[Outcome, str]:
         """Return what became of an object and, if it is not stored, a sentence that says why."""
         try:
             if part is None:
@@ -159,12 +156,12 @@ class Visit:
             log.exception("failed to store an object")
             return "internal", "Internal error; the log of the receiver says more."
 
-    def _keep(self, request: C_STORE, part: Part) -> tuple[Outcome, str]:
+    def _keep(self, request: StoreRequest, part: Part) -> tuple[Outcome, str]:
         part.close()
         if part.trouble:
             raise part.trouble
         header = read_header(part.path, part.data_set_at, UID(part.syntax))
-        if (header.sop_class, header.sop_instance) != (request.AffectedSOPClassUID, request.AffectedSOPInstanceUID):
+        if (header.sop_class, header.sop_instance) != (request.sop_class, request.sop_instance):
             return "mismatch", "The data set is of another SOP class or instance than its command."
         folder = study_folder(header.study)
         begun = self.reception.store.study(folder).exists()  # then it may end: half a study helps nobody

@@ -4,7 +4,7 @@ import hashlib
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
@@ -22,7 +22,6 @@ class Part:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.name = str(path)  # pynetdicom unlinks by this name what was not kept
         self.started = time.perf_counter()
         self.size = 0
         self.syntax = ""
@@ -61,6 +60,12 @@ class Part:
         """Close the file; it stays where it is."""
         if self._file:
             self._file.close()
+
+    def discard(self) -> None:
+        """Close the file and remove it."""
+        self.close()
+        with suppress(OSError):  # it goes with its association's folder at the latest
+            self.path.unlink()
 
     @property
     def digest(self) -> str:
