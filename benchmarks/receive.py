@@ -17,14 +17,17 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
-from itertools import count
+from itertools import count, product
 from pathlib import Path
+from typing import Any
 
 from pydicom.uid import ExplicitVRLittleEndian, NuclearMedicineImageStorage
+from rich.console import Console
 from rich.progress import track
+from rich.table import Table
 
 from benchmarks.probe import Probe
 from benchmarks.provenance import provenance
@@ -35,8 +38,11 @@ from tests.builders import body_counts, file_bytes, scan
 DCMSEND = "/usr/bin/dcmsend"
 SHAPES = {"1 MiB": (1024, 256), "64 KB": (128, 128)}
 """Rows and columns of each of two frames of 16-bit pixels."""
+OBJECTS = {"1 MiB": 240, "64 KB": 480}
 ASSOCIATIONS = (1, 4, 8)
 RATIO_AT = ("1 MiB", 4)
+Case = tuple[str, int, str]
+"""Size of the objects, number of associations, name of the receiver."""
 
 _serials = count()
 
@@ -88,7 +94,7 @@ def main() -> None:
     """Run, print one table a size, and write JSON on request."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one round, 4 associations, fewer objects")
-    parser.add_argument("--only", choices=RECEIVERS, metavar="NAME", help=f"one of: {', '.join(RECEIVERS)}")
+    parser.add_argument("--only", choices=RECEIVERS, help="for profiling")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     arguments = parser.parse_args()
     names = [arguments.only] if arguments.only else list(RECEIVERS)
@@ -99,29 +105,60 @@ def main() -> None:
         arguments.json.write_text(json.dumps(report, indent=1))
 
 
-def measure(names: list[str], *, quick: bool) -> dict[str, object]:
-    """Return the figures of all turns, and what ours makes of the others' at 4 associations of 1 MiB objects."""
+def measure(names: list[str], *, quick: bool) -> dict[str, Any]:
+    """Return the figures of all turns, headed by how ours compares at 4 associations and 1 MiB."""
     rounds, associations = (1, (4,)) if quick else (3, ASSOCIATIONS)
-    turns: dict[tuple[str, int, str], list[Turn]] = {}
+    turns: dict[Case, list[Turn]] = {}
     answers: dict[tuple[str, str], list[float]] = {}
-    with tempfile.TemporaryDirectory(dir=".") as folder, ExitStack() as running:
-        receivers = {}
-        for number, name in enumerate(names):
-            home = Path(folder).resolve() / f"receiver{number}"
-            home.mkdir()
-            receivers[name] = running.enter_context(RECEIVERS[name](home))
+    with _running(names) as receivers, tempfile.TemporaryDirectory(dir=".") as folder:
         for turn in track(range(rounds), "rounds"):
+            order = names[turn % len(names) :] + names[: turn % len(names)]
             for size in SHAPES:
                 template = _template(size)
-                for several in associations:
-                    for name in names[turn % len(names) :] + names[: turn % len(names)]:
-                        files = (120 if quick else 240) * (1 if size == "1 MiB" else 2)
-                        with _load(Path(folder), template, files) as load:
-                            taken = take_turn(receivers[name], load, several)
-                        turns.setdefault((size, several, name), []).append(taken)
-                for name in names:
+                for several, name in product(associations, order):
+                    with _load(Path(folder), template, OBJECTS[size] // (1 + quick)) as load:
+                        taken = take_turn(receivers[name], load, several)
+                    turns.setdefault((size, several, name), []).append(taken)
+                for name in order:
                     answers.setdefault((size, name), []).extend(time_answers(receivers[name], template))
-    return _report(names, turns, answers)
+    return {
+        **ratios(turns),
+        "lost_objects": {
+            name: sum(turn.lost for key in turns if key[2] == name for turn in turns[key]) for name in names
+        },
+        "turns": [
+            {"objects": size, "associations": several, "receiver": name} | summary(taken)
+            for (size, several, name), taken in turns.items()
+        ],
+        "answer_ms": [
+            {"objects": size, "receiver": name} | percentiles(values) for (size, name), values in answers.items()
+        ],
+    }
+
+
+def ratios(turns: dict[Case, list[Turn]]) -> dict[str, float]:
+    """Return how many times as many objects a second ours stores as the others, where that was measured."""
+
+    def rate(name: str) -> float:
+        return statistics.median(turn.objects_per_second for turn in turns[*RATIO_AT, name])
+
+    names = {"orthanc": "ratio_to_orthanc_fsync", "storescp": "ratio_to_storescp_nofsync"}
+    if (*RATIO_AT, "ours") not in turns:
+        return {}
+    return {title: rate("ours") / rate(name) for name, title in names.items() if (*RATIO_AT, name) in turns}
+
+
+def summary(turns: list[Turn]) -> dict[str, float]:
+    """Return medians, and the range of the rate."""
+    rates = [turn.objects_per_second for turn in turns]
+    medians = {name: statistics.median(asdict(turn)[name] for turn in turns) for name in asdict(turns[0])}
+    return medians | {"slowest": min(rates), "fastest": max(rates), "lost": sum(turn.lost for turn in turns)}
+
+
+def percentiles(milliseconds: list[float]) -> dict[str, float]:
+    """Return what half, and what all but one in a hundred answers kept to."""
+    cuts = statistics.quantiles(milliseconds, n=100, method="inclusive")
+    return {"p50": cuts[49], "p99": cuts[98], "n": len(milliseconds)}
 
 
 def take_turn(receiver: Receiver, load: Load, associations: int) -> Turn:
@@ -165,9 +202,26 @@ def time_answers(receiver: Receiver, template: Template) -> list[float]:
     return found[10:]
 
 
-def show(report: dict[str, object]) -> None:
-    """Print what `measure` found."""
-    print("receive")
+def show(report: dict[str, Any]) -> None:
+    """Print the tables."""
+    columns = ("objects", "associations", "receiver", "objects/s", "range", "MB/s", "CPU ms", "sender CPU ms", "lost")
+    table = Table(*columns, title="Receiving studies of one object each; CPU time is per object")
+    for turn in report["turns"]:
+        table.add_row(
+            turn["objects"],
+            str(turn["associations"]),
+            turn["receiver"],
+            f"{turn['objects_per_second']:.0f}",
+            f"{turn['slowest']:.0f}..{turn['fastest']:.0f}",
+            f"{turn['megabytes_per_second']:.0f}",
+            f"{turn['cpu_ms']:.2f}",
+            f"{turn['sender_cpu_ms']:.2f}",
+            str(turn["lost"]),
+        )
+    answers = Table("objects", "receiver", "p50 ms", "p99 ms", title="One C-STORE, one association")
+    for answer in report["answer_ms"]:
+        answers.add_row(answer["objects"], answer["receiver"], f"{answer['p50']:.1f}", f"{answer['p99']:.1f}")
+    Console().print(table, answers, {name: value for name, value in report.items() if name.startswith("ratio")})
 
 
 def _new(before: set[str] | int, after: set[str] | int, load: Load) -> int:
@@ -186,6 +240,17 @@ def _template(size: str) -> Template:
 
 
 @contextmanager
+def _running(names: list[str]) -> Iterator[dict[str, Receiver]]:
+    with tempfile.TemporaryDirectory(dir=".") as folder, ExitStack() as stack:
+        receivers = {}
+        for name in names:
+            home = Path(folder).resolve() / name
+            home.mkdir()
+            receivers[name] = stack.enter_context(RECEIVERS[name](home))
+        yield receivers
+
+
+@contextmanager
 def _load(folder: Path, template: Template, files: int) -> Iterator[Load]:
     load = Load([], set(), set())
     with tempfile.TemporaryDirectory(dir=folder) as place:
@@ -197,14 +262,6 @@ def _load(folder: Path, template: Template, files: int) -> Iterator[Load]:
             load.instances.add(instance)
             load.digests.add(sha256(meta + data[template.data_set_at :]).hexdigest())
         yield load
-
-
-def _report(names, turns, answers):
-    for key, t in turns.items():
-        print(key, t)
-    for key, a in answers.items():
-        print(key, statistics.median(a), sorted(a)[int(len(a) * 0.99)])
-    return {}
 
 
 def _version(program: str) -> str:

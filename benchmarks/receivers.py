@@ -100,10 +100,10 @@ def orthanc(folder: Path) -> Iterator[Receiver]:
 
 
 RECEIVERS = {
-    "ours (fsync)": ours,
-    "Orthanc (fsync)": orthanc,
-    "DCMTK storescp (no fsync)": storescp,
-    "bare pynetdicom (no fsync)": bare_pynetdicom,
+    "ours": ours,  # file and folders synced before the answer
+    "orthanc": orthanc,  # file synced
+    "storescp": storescp,  # nothing synced
+    "pynetdicom": bare_pynetdicom,  # nothing synced
 }
 
 
@@ -123,7 +123,7 @@ def _running(command: list[str], settings: dict[str, str]) -> Iterator[psutil.Pr
 
 def _ready(port: int, process: psutil.Process, kept: Callable[[], set[str] | int]) -> Receiver:
     echo = [ECHOSCU, "-aet", SENDER, "-aec", AE_TITLE, "127.0.0.1", str(port)]
-    wait_for(lambda: subprocess.run(echo, check=False, stderr=subprocess.DEVNULL).returncode == 0, seconds=60, every=0.1)
+    wait_for(lambda: subprocess.run(echo, stderr=subprocess.DEVNULL, check=False).returncode == 0, 60, every=0.1)
     return Receiver(port, process, kept)
 
 
