@@ -141,7 +141,7 @@ class Line:
 
 
 class Watch(threading.Thread):
-    """Looks at queues and memory twice a second while a block runs."""
+    """Looks at queues and memory once a second while a block runs."""
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(daemon=True)
@@ -162,7 +162,7 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         """Keep the highest of everything."""
-        while not self._done.wait(0.5):
+        while not self._done.wait(1.0):
             self.peaks = {name: max(self.peaks[name], queue.size()) for name, queue in self._queues.items()}
             found: dict[str, float] = {}
             for child in self._process.children(recursive=True):
