@@ -19,7 +19,9 @@ from pynetdicom.pdu_primitives import (
     UserIdentityNegotiation,
 )
 from pynetdicom.sop_class import Verification
+from typer.testing import CliRunner
 
+from scintiflow.cli import app
 from scintiflow.receiver.status import STATUS
 from scintiflow.sender.c_store import c_store
 from tests.builders import scan
@@ -311,6 +313,19 @@ def test_what_a_peer_may_negotiate_breaks_nothing(peer: Callable[..., RawPeer], 
     assert polite.hear()[0] == DATA
     polite.say(RELEASE_RQ)
     assert polite.hear()[0] == RELEASED
+
+
+def test_a_polyglot_is_sent_and_stored_without_its_preamble(receiver: Receiver, tmp_path: Path) -> None:
+    """A file that is a program too (CVE-2019-11687) loses its preamble on the way in."""
+    image = scan(study_uid=generate_uid())
+    image.preamble = (b"MZ" + b"polyglot" * 16)[:128]
+    image.save_as(tmp_path / "polyglot.dcm", enforce_file_format=True)
+    to = f"SCINTIFLOW@127.0.0.1:{receiver.port}"
+    sent = CliRunner().invoke(app, ["send", str(tmp_path / "polyglot.dcm"), "--from", "PACS", "--to", to])
+    assert sent.exit_code == 0
+    (stored,) = receiver.objects(image)
+    assert stored.read_bytes()[:132] == bytes(128) + b"DICM"
+    assert b"polyglot" not in stored.read_bytes()
 
 
 def test_nobody_takes_all_places(tmp_path: Path) -> None:
