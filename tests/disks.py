@@ -31,7 +31,7 @@ class Disk:
     def inside(self) -> tuple[str, ...]:
         """What a command begins with to run where the disk is."""
         user = ("--user", "--preserve-credentials") if os.getuid() else ()
-        return ("nsenter", "--target", str(self.holder), "--mount", *user, "--")
+        return ("nsenter", "--target", str(self.holder), "--mount", *user, "env", f"--chdir={Path.cwd()}")
 
     def fill(self) -> None:
         """Take all its room, to the last byte."""
@@ -66,7 +66,7 @@ class Disk:
 
 
 @contextmanager
-def small_disk(path: Path, size: str, inodes: int = 100_000) -> Iterator[Disk]:
+def small_disk(path: Path, size: str, inodes: int = 2_000) -> Iterator[Disk]:
     """Mount a disk of `size` (as in mount(8)) over `path`; skip, and say why, where nobody lets us."""
     path.mkdir(parents=True, exist_ok=True)
     mount = f'mount -t tmpfs -o size={size},nr_inodes={inodes},mode=700 tmpfs "$0" && exec sleep infinity'

@@ -97,12 +97,17 @@ class Stack:
 
 
 @contextmanager
-def running_stack(folder: Path, configuration: str, **environment: str) -> Iterator[Stack]:
-    """Run `scintiflow up` until the block ends; its log is shown when it does not come up."""
+def running_stack(
+    folder: Path, configuration: str, *inside: str, seen: Path | None = None, **environment: str
+) -> Iterator[Stack]:
+    """Run `scintiflow up` until the block ends, behind the command `inside` if there is one; we see its DATA at `seen`.
+
+    Its log is shown when it does not come up.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "scintiflow.toml").write_text(configuration)
     offset, log = free_offset(), folder / "up.log"
-    command = [SCINTIFLOW, "up", "--data", folder / "data", "--config", folder / "scintiflow.toml"]
+    command = [*inside, SCINTIFLOW, "up", "--data", folder / "data", "--config", folder / "scintiflow.toml"]
     with (
         log.open("wb") as output,
         subprocess.Popen(
@@ -112,7 +117,7 @@ def running_stack(folder: Path, configuration: str, **environment: str) -> Itera
             env=os.environ | environment,
         ) as process,
     ):
-        stack = Stack(folder / "data", offset, process, log)
+        stack = Stack(seen or folder / "data", offset, process, log)
         try:
             try:
                 wait_for(stack.ready, seconds=90)

@@ -89,6 +89,17 @@ class Store:
                 self._sync_folders(path.parent)  # the other writer may not have come this far yet
         return True
 
+    def require_room(self) -> None:
+        """Prove that a small file can be kept now, by keeping one for a moment.
+
+        Raises:
+            Unavailable: the disk did not take it.
+        """
+        with _disk_trouble(), self.incoming(f"room-{uuid.uuid4().hex}") as folder:
+            part = folder / "part"
+            part.write_bytes(bytes(4096))
+            _sync(part)
+
     def append_line(self, path: Path, line: bytes) -> None:
         """Append one line (without its line feed) to `path`, whole or, if we crash, as a torn last line.
 

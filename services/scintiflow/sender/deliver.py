@@ -49,7 +49,7 @@ class Sender:
         """Send what this destination has not acknowledged yet.
 
         Raises:
-            Unavailable: it is away or busy.
+            Unavailable: it is away or busy, or the disk would not take what it answers.
             Failed: it refuses a result, for a reason that may pass.
             Refused: it has been away for too long, or must not get these results since scintiflow.toml was changed.
         """
@@ -59,6 +59,7 @@ class Sender:
         if not pending:
             return
         self._require_taken(record, ready)
+        self.store.require_room()  # or it would be sent again and again
         with metrics.DELIVER_SECONDS.labels(self.destination.name).time(), self._patience(record, ready):
             self._send(ready, pending)
         metrics.END_TO_END_SECONDS.labels(self.destination.name).observe(time.time() - ready.last_stored_at)
