@@ -9,7 +9,7 @@ HOUR, YEAR = 3_600.0, 365.25 * 86_400.0
 
 
 @dataclass(frozen=True)
-class Clock:
+class SetClock:
     """The wall clock of every process in whose environment it is; their monotonic clock is the machine's."""
 
     file: Path

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydicom import Dataset
 from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
+from scintiflow.clock import Clock
 from scintiflow.config import Destination
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.contracts.v1.study_pb2 import StudyReady
@@ -76,7 +77,7 @@ def sender_to(store: Store, port: int, *, ae_title: str = "PACS", host: str = "1
     """A sender for one PACS."""
     destination = Destination(name="pacs", ae_title=ae_title, host=host, port=port)
     patience = {"timeout": 2.0, "slowest_bytes_per_second": 1000.0, "give_up_days": 7.0}
-    return Sender(store, destination, "SCINTIFLOW", **(patience | changes))
+    return Sender(store, destination, "SCINTIFLOW", **(patience | changes), clock=Clock(store))
 
 
 def attempt(sender: Sender, ready: ResultReady) -> str:

@@ -155,6 +155,14 @@ wake()
 return #due
 """
 
+_START_TIMES_ANEW = """
+local leased = redis.pcall('XPENDING', STREAM, GROUP, '-', '+', 10000)
+for _, lease in ipairs(leased.err and {} or leased) do
+  redis.call('XCLAIM', STREAM, GROUP, lease[2], 0, lease[1], 'IDLE', 0, 'JUSTID')
+end
+for _, key in ipairs(redis.call('ZRANGE', LATER, 0, -1)) do redis.call('ZADD', LATER, 0, key) end
+"""
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -206,6 +214,7 @@ class Stream:
         self._forget = redis.register_script(_QUEUE + _FORGET)
         self._retry_later = redis.register_script(_QUEUE + _RETRY_LATER)
         self._release_due = redis.register_script(_QUEUE + _RELEASE_DUE)
+        self._start_times_anew = redis.register_script(_QUEUE + _START_TIMES_ANEW)
 
     def publish(self, key: str, body: bytes, caller: str = "") -> bool:
         """Queue `body` under `key` among the work of `caller`; False when that key is in the queue already."""
@@ -274,6 +283,13 @@ class Stream:
     def release_due(self) -> int:
         """Move work whose retry is due back into its lane; return how many."""
         return int(self._run(self._release_due, time.time()))
+
+    def start_times_anew(self) -> None:
+        """Let every lease begin now and every retry be due, where the clock that they were written by was set back.
+
+        Who lives renews its lease; what the dead held would else be theirs until the clock has caught up.
+        """
+        self._run(self._start_times_anew)
 
     def next_due(self) -> float | None:
         """Return when the next retry is due (Unix seconds), or None."""

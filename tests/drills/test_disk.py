@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from pydicom import Dataset
@@ -178,3 +179,24 @@ def test_every_process_puts_its_work_off_and_finishes_it(stack: tuple[Stack, Dis
     assert [line.outcome(study.StudyInstanceUID).state for study in studies] == ["delivered"] * len(studies)
     assert "parked" not in [event["event"] for study in studies for event in line.record(study.StudyInstanceUID).events]
     assert len(pacs.received) == len(pacs.objects)
+
+
+@pytest.mark.parametrize("fault", ["full", "read-only"])
+def test_the_embedded_redis_comes_back_with_the_disk(tmp_path: Path, pacs: Pacs, fault: str) -> None:
+    """A Redis that cannot write its file dies, and is up again when it can; what was acknowledged is delivered."""
+    pacs.answer, studies = lambda uid: OUT_OF_RESOURCES, copies(EXAMPLES, 2)
+    settings = {"SCINTIFLOW_RECEIVER_MINIMUM_FREE_BYTES": "0", "SCINTIFLOW_SENDER_RETRY_FIRST_SECONDS": "1"}
+    with (
+        small_disk(tmp_path / "data", "96m") as disk,
+        running_stack(
+            tmp_path, CONFIGURATION.format(port=pacs.port), *disk.inside, seen=disk.seen, **settings
+        ) as stack,
+    ):
+        assert send(stack.dicom_port, studies) == [STATUS["stored"]] * 2
+        wait_for(lambda: stack.record(studies[0].StudyInstanceUID).outcome.state == "delivering", 20)
+        FAULTS[fault](disk)
+        stack.running("redis-server")[0].kill()  # on a full disk it would end by itself
+        wait_for(lambda: "redis ended (1); it starts again in 2 s" in stack.log.read_text(), 30)
+        disk.heal()
+        pacs.answer = lambda uid: STATUS["stored"]
+        assert [stack.outcome(study.StudyInstanceUID).state for study in studies] == ["delivered"] * 2

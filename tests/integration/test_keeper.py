@@ -13,6 +13,7 @@ import pytest
 from pydicom import Dataset
 from redis import Redis
 
+from scintiflow.clock import Clock
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.contracts.v1.study_pb2 import Arrival, AssociationEnded, ObjectStored, StudyReady
 from scintiflow.dicom.identity import study_folder
@@ -63,7 +64,14 @@ def a_keeper(store: Store, redis: Redis, settings: KeeperSettings = SETTINGS) ->
     """A keeper with one destination."""
     results = {"pacs": Stream(redis, "results:pacs")}
     return Keeper(
-        store, Stream(redis, "events"), Stream(redis, "ready"), results, Deadlines(redis), Lease(redis), settings
+        store,
+        Stream(redis, "events"),
+        Stream(redis, "ready"),
+        results,
+        Deadlines(redis),
+        Lease(redis),
+        settings,
+        Clock(store),
     )
 
 
@@ -281,6 +289,23 @@ def test_a_clock_that_was_set_back_holds_nothing_up(
     monkeypatch.setattr(time, "time", lambda: now() - 86_400)
     with keeping(keeper):
         assert queued(redis).study == FOLDER
+
+
+def test_a_clock_set_ten_years_ahead_expires_nothing(
+    store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Retention does not believe a clock that jumped."""
+    keeper, stopped = a_keeper(store, redis), threading.Event()
+    arrive(store, redis, a_scan(180, 0))
+    keeper._take_turn("keeper", stopped)
+    note(store, FOLDER, "read", revision=1, reason="No destination takes its results.")
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 10 * 365 * 86_400)
+    keeper._next_sweep = keeper._next_retention = 0
+    keeper._take_turn("keeper", stopped)
+    record = read_record(store, FOLDER)
+    assert (record.outcome.state, len(record.objects)) == ("read", 1)
+    assert "expired" not in [event["event"] for event in record.events]
 
 
 @pytest.mark.parametrize("angles", [(180, 0), (180,)])

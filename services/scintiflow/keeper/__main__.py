@@ -3,6 +3,7 @@
 import socket
 import uuid
 
+from scintiflow.clock import Clock
 from scintiflow.config import Deployment, read_configuration
 from scintiflow.keeper.deadlines import Deadlines
 from scintiflow.keeper.keep import Keeper
@@ -31,6 +32,7 @@ def main() -> None:
         deadlines=Deadlines(redis),
         lease=Lease(redis),
         settings=KeeperSettings(),
+        clock=Clock(Store(deployment.data)),
     )
     serve_probes(deployment.port("keeper"), keeper.readiness)
     keeper.keep(f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}", stopped)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 from redis.exceptions import RedisError
 
+from scintiflow.clock import Clock
 from scintiflow.contracts.v1.study_pb2 import Arrival, AssociationEnded, ObjectStored
 from scintiflow.dicom.privacy import log_name
 from scintiflow.errors import ScintiflowError
@@ -23,6 +24,7 @@ from scintiflow.records import ENDS, Record, note, read_record, work_key
 from scintiflow.store import Store
 from scintiflow.stream import Stream
 
+_DAY = 86_400.0
 _RETENTION_SECONDS = 600.0
 _LONGEST_WAIT = 0.5
 _EVENTS_A_TURN = 20  # who comes next waits for so many at most
@@ -42,11 +44,14 @@ class Keeper:
     deadlines: Deadlines
     lease: Lease
     settings: KeeperSettings
+    clock: Clock
     _trouble: str | None = "it has not reached Redis yet"
     _seen: dict[str, tuple[float, ...]] = field(default_factory=dict)
     _records: dict[str, Record] = field(default_factory=dict)
     _next_sweep: float = 0.0
     _next_retention: float = 0.0
+    _is_new: bool = True
+    """It has not been active yet, or stood by since, and knows no times."""
 
     def keep(self, worker: str, stopped: threading.Event) -> None:
         """Run until `stopped`, active under the lease or standing by; Redis may be away at any time."""
@@ -75,7 +80,7 @@ class Keeper:
         active = self.lease.hold()
         metrics.ACTIVE.set(active)
         if not active:
-            self._next_sweep = 0.0
+            self._next_sweep, self._is_new = 0.0, True
             stopped.wait(1.0)
             return
         self._hear(worker)
@@ -152,11 +157,23 @@ class Keeper:
         if now >= self._next_sweep:
             self._sweep()
             self._measure()
+            self._look_at_the_clock()
             took = time.monotonic() - now
             self._next_sweep = now + max(self.settings.sweep_seconds, (1 + _REST_AFTER_SWEEP) * took)
         if now >= self._next_retention:
             self._next_retention = now + _RETENTION_SECONDS
-            self._retain(time.time())
+            self._make_room()
+            self._retain()
+
+    def _look_at_the_clock(self) -> None:
+        """Trust no time that was written down before the clock was set."""
+        if self._is_new and self._seen:
+            last_seen = max(signature[0] for signature in self._seen.values())
+            self.clock.begin(last_seen, self.settings.retention_days * _DAY)
+        if self.clock.step() < 0 or self._is_new:
+            for queue in (self.events, *self._queues()):
+                queue.start_times_anew()
+        self._is_new = False
 
     def _sweep(self) -> None:
         """Read every record that has changed, and queue again what the open ones miss."""
@@ -194,10 +211,14 @@ class Keeper:
         times = [part.stat().st_mtime if part.exists() else 0.0 for part in parts]
         return (max(times), *times)
 
-    def _retain(self, now: float) -> None:
-        days, days_open = self.settings.retention_days, self.settings.retention_days_open
-        for record in overdue(self._records.values(), now, days=days, days_open=days_open):
+    def _retain(self) -> None:
+        now, days, days_open = time.time(), self.settings.retention_days, self.settings.retention_days_open
+        self._look_at_the_clock()
+        even_since = self.clock.even_since()
+        for record in overdue(self._records.values(), now, days=days, days_open=days_open, even_since=even_since):
             self._expire(record, "its time is over")
+
+    def _make_room(self) -> None:
         for record in oldest_delivered(self._records.values()):
             if self.store.free_bytes() >= self.settings.free_bytes_wanted:
                 break

@@ -8,7 +8,8 @@ LEASE_SECONDS = 10
 
 _HOLD = """
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
+local runs = redis.call('PTTL', KEYS[1]) <= ARGV[2] * 1000 -- longer: the clock was set back since
+if holder and holder ~= ARGV[1] and runs then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return 1
 """

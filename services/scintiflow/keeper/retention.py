@@ -9,9 +9,14 @@ _DAY = 86_400.0
 _KEPT_LONGER: frozenset[State] = frozenset({"incomplete", "parked"})
 
 
-def overdue(records: Iterable[Record], now: float, *, days: float, days_open: float) -> list[Record]:
-    """Return the studies whose time is over: `days` after a good end, `days_open` after an open one."""
-    return [record for record in records if _age(record, now) > _DAY * _kept(record, days, days_open)]
+def overdue(
+    records: Iterable[Record], now: float, *, days: float, days_open: float, even_since: float = 0.0
+) -> list[Record]:
+    """Return the studies whose time is over: `days` after a good end, `days_open` after an open one.
+
+    Nothing is older than the even run of the clock, which began at `even_since`: before that, nobody knows.
+    """
+    return [record for record in records if _age(record, now, even_since) > _DAY * _kept(record, days, days_open)]
 
 
 def oldest_delivered(records: Iterable[Record]) -> list[Record]:
@@ -34,9 +39,10 @@ def _kept(record: Record, days: float, days_open: float) -> float:
     return days_open if record.outcome.state in _KEPT_LONGER else days
 
 
-def _age(record: Record, now: float) -> float:
+def _age(record: Record, now: float, even_since: float) -> float:
     """Return the seconds since a study ended or, if its objects came again after that, since the last of them."""
     outcome = record.outcome
     if outcome.state not in ENDS or outcome.at is None or not record.objects:
         return 0.0
-    return now - max(outcome.at, *record.objects.values())
+    times = [at for at in (outcome.at, *record.objects.values()) if at <= now]  # the rest: of a clock set back since
+    return now - max(even_since, *times, 0.0)

@@ -4,6 +4,7 @@ import socket
 import threading
 import uuid
 
+from scintiflow.clock import Clock
 from scintiflow.config import Deployment, Destination, read_configuration
 from scintiflow.lifetime import die_with_parent, until_stopped
 from scintiflow.sender.deliver import Sender
@@ -29,6 +30,7 @@ def main() -> None:
             timeout=settings.timeout_seconds,
             slowest_bytes_per_second=settings.slowest_bytes_per_second,
             give_up_days=settings.give_up_days,
+            clock=Clock(store),
         )
         first, cap = settings.retry_first_seconds, settings.retry_cap_seconds
         queue = Stream(redis, f"results:{destination.name}")

@@ -11,6 +11,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 
+from scintiflow.clock import Clock
 from scintiflow.config import Destination
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.deadline import Deadline
@@ -44,6 +45,7 @@ class Sender:
     timeout: float
     slowest_bytes_per_second: float
     give_up_days: float
+    clock: Clock
 
     def deliver(self, delivery: Delivery) -> None:
         """Send what this destination has not acknowledged yet.
@@ -82,11 +84,13 @@ class Sender:
 
     @contextmanager
     def _patience(self, record: Record, ready: ResultReady) -> Iterator[None]:
-        """Give up on an absent destination after `give_up_days`, counted anew from a replay."""
+        """Give up on an absent destination after `give_up_days`, counted anew from a replay, or a step of the clock."""
         try:
             yield
         except Unavailable as error:
-            since = max([ready.ready_at, *(event["at"] for event in record.events if event["event"] == "replayed")])
+            self.clock.step()
+            replays = [event["at"] for event in record.events if event["event"] == "replayed"]
+            since = max(ready.ready_at, self.clock.even_since(), *replays)
             if time.time() - since > self.give_up_days * _DAY:
                 raise Refused(f"{self.destination.name} was away for {self.give_up_days:g} days: {error}") from error
             raise

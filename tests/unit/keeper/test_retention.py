@@ -73,6 +73,14 @@ def test_objects_that_come_again_have_their_days_again() -> None:
     assert overdue([again], 71 * DAY, days=7, days_open=30) == [again]
 
 
+def test_days_count_from_the_last_step_of_the_clock() -> None:
+    """After the clock was set, studies that ended before it, or in a time that is yet to come, have all their days."""
+    old, of_the_future = ended("declined", at=0.0), ended("declined", at=9000 * DAY)
+    for record in (old, of_the_future):
+        assert overdue([record], 1006 * DAY, days=7, days_open=30, even_since=1000 * DAY) == []
+        assert overdue([record], 1008 * DAY, days=7, days_open=30, even_since=1000 * DAY) == [record]
+
+
 def test_a_full_disk_takes_the_oldest_delivered_first() -> None:
     """Only delivered studies go early."""
     assert oldest_delivered([ended("declined", 1.0), ended("parked", 2.0)]) == []
