@@ -26,6 +26,7 @@ from google.protobuf.message import Message
 
 from scintiflow.contracts.v1.finding_pb2 import Finding, ResultReady
 from scintiflow.contracts.v1.study_pb2 import StudyReady
+from scintiflow.errors import Unavailable
 from scintiflow.store import Store
 
 Event = Literal[
@@ -282,13 +283,24 @@ def as_json(message: Message) -> bytes:
 
 @contextmanager
 def exclusive(store: Store, folder: str) -> Iterator[None]:
-    """Let one process at a time decide about a study, also when two keepers believe to be the active one."""
+    """Let one process at a time decide about a study, also when two keepers believe to be the active one.
+
+    Raises:
+        Unavailable: another one does, perhaps for ever, as a process that is stopped; the other studies go on.
+    """
     handle = os.open(store.study(folder), os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        _take(handle)
         yield
     finally:
         os.close(handle)
+
+
+def _take(handle: int) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Unavailable("Another keeper decides about this study.") from error
 
 
 def _plain(value: Any) -> Any:

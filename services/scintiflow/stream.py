@@ -42,6 +42,7 @@ DELIVERIES_BEFORE_PARKING = 3
 _BLOCK_SECONDS = 1.0
 _GROUP = "workers"
 _FIRST = b"0-0"
+_TYPES = (b"stream", b"hash", b"hash", b"hash", b"zset", b"zset", b"hash", b"hash")
 
 _QUEUE = """
 local STREAM, BODIES, ENTRIES, LANES, TURNS, LATER, RETRIES, FAILURES = unpack(KEYS)
@@ -209,6 +210,8 @@ class Stream:
         self._later = f"{self._stream}:later"
         self._retries = f"{self._stream}:retries"
         self._failures = f"{self._stream}:failures"
+        names = ("bodies", "entries", "lanes", "turns", "later", "retries", "failures")
+        self._keys = [self._stream, *(f"{self._stream}:{name}" for name in names)]
         self._publish = redis.register_script(_QUEUE + _PUBLISH)
         self._take = redis.register_script(_QUEUE + _TAKE)
         self._forget = redis.register_script(_QUEUE + _FORGET)
@@ -235,9 +238,7 @@ class Stream:
         return [(entry, fields[b"key"]) for _, found in streams for entry, fields in _flat(found)]
 
     def _run(self, script: Script, *arguments: str | bytes | float) -> Any:
-        names = ("bodies", "entries", "lanes", "turns", "later", "retries", "failures")
-        keys = [self._stream, *(f"{self._stream}:{name}" for name in names)]
-        return script(keys=keys, args=[_GROUP, *arguments])
+        return script(keys=self._keys, args=[_GROUP, *arguments])
 
     def take_over(self, worker: str, count: int, held: Container[str] = ()) -> list[Delivery]:
         """Lease entries whose worker has not beaten for LEASE_SECONDS; each counts as one failure.
@@ -317,6 +318,17 @@ class Stream:
         first = cast(list[Any], self._redis.xrange(self._stream, count=1))
         came += [int(entry.split(b"-")[0]) / 1000 for entry, _ in first]
         return max(0.0, time.time() - min(came)) if came else 0.0
+
+    def drop_foreign_keys(self) -> None:
+        """Remove what is of another type than we write under our names: with it, nothing works for good."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for name in self._keys:
+                pipe.type(name)
+            found = pipe.execute()
+        for name, kind, own in zip(self._keys, found, _TYPES, strict=True):
+            if kind not in (own, b"none"):
+                structlog.get_logger().error("removed a key that is not ours", key=name, type=kind.decode())
+                self._redis.delete(name)
 
     def trouble(self) -> str | None:
         """Return why this queue cannot be worked on now, as a sentence, or None."""

@@ -1,7 +1,7 @@
 """A clock that is set while work waits: no lease, no retry and no age outlasts it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from scintiflow.clock import Clock
 from scintiflow.keeper.lease import Lease
 from scintiflow.store import Store
 from scintiflow.stream import Stream, connect
-from tests.clocks import HOUR, LIBFAKETIME, YEAR, SetClock
+from tests.clocks import HOUR, YEAR, SetClock
 from tests.deliveries import attempt, folder_of, reported, sender_to
 from tests.pacs import free_port
 from tests.redis_server import redis_server
@@ -21,9 +21,9 @@ DAY = 86_400.0
 
 
 @pytest.fixture
-def clock(tmp_path: Path, peer: Callable[[str], str]) -> SetClock:
+def clock(tmp_path: Path) -> SetClock:
     """The clock of this test's Redis."""
-    return SetClock(tmp_path / "clock", peer(LIBFAKETIME))
+    return SetClock(tmp_path)
 
 
 @pytest.fixture

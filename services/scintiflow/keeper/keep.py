@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -83,6 +83,8 @@ class Keeper:
             self._next_sweep, self._is_new = 0.0, True
             stopped.wait(1.0)
             return
+        if time.monotonic() >= self._next_sweep:
+            self._each_queue(Stream.drop_foreign_keys)
         self._hear(worker)
         self._decide_due()
         self._release_retries()
@@ -145,6 +147,10 @@ class Keeper:
             self.ready.publish(work_key(folder, ready.revision), ready.SerializeToString(), ready.caller)
         self.deadlines.decided(folder)
 
+    def _each_queue(self, do: Callable[[Stream], None]) -> None:
+        for queue in (self.events, *self._queues()):
+            do(queue)
+
     def _queues(self) -> list[Stream]:
         return [self.ready, *self.results.values()]
 
@@ -171,8 +177,7 @@ class Keeper:
             last_seen = max(signature[0] for signature in self._seen.values())
             self.clock.begin(last_seen, self.settings.retention_days * _DAY)
         if self.clock.step() < 0 or self._is_new:
-            for queue in (self.events, *self._queues()):
-                queue.start_times_anew()
+            self._each_queue(Stream.start_times_anew)
         self._is_new = False
 
     def _sweep(self) -> None:
