@@ -1,6 +1,8 @@
 """Gathering, against a real Redis and a real disk."""
 
+import fcntl
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -324,6 +326,19 @@ def test_what_comes_after_retention_replaces_no_pair(store: Store, redis: Redis,
         arrive(store, redis, again)
         wait_for(lambda: read_record(store, FOLDER).events[-1]["event"] == "unchanged", 5)
     assert read_record(store, FOLDER).outcome.state == "delivered"
+
+
+def test_a_keeper_that_hangs_holds_up_only_the_study_it_decides(store: Store, redis: Redis) -> None:
+    """A study that a stopped keeper has in hand waits for that one's end; the stand-by goes on with the others."""
+    other = "1.2.826.0.1.3680043.8.498.2"
+    arrive(store, redis, a_scan(180, 0))
+    hung = os.open(store.study(FOLDER), os.O_RDONLY)
+    fcntl.flock(hung, fcntl.LOCK_EX)
+    with keeping(a_keeper(store, redis)):
+        arrive(store, redis, a_scan(180, 0, study=other))
+        assert queued(redis).study == study_folder(other)
+        os.close(hung)
+        assert queued(redis).study == FOLDER
 
 
 def test_only_one_keeper_is_active_and_the_other_takes_over(store: Store, redis: Redis) -> None:
