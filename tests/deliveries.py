@@ -54,10 +54,11 @@ def reported(
     to: tuple[str, ...] = ("pacs",),
     size: int = 64,
     synthetic: bool = False,
+    days_ago: float = 0.0,
 ) -> ResultReady:
-    """Leave a study where the router leaves it, its results written and reported; return what the first gets."""
+    """Leave a study where the router left it so many days ago, results written and reported; return what `to` gets."""
     results = [a_result(result_path(store, folder, f"r1-metastasis-{kind}"), kind, size) for kind in kinds]
-    now = time.time()
+    now = time.time() - days_ago * 86_400
     messages = [
         ResultReady(study=folder, revision=1, destination=name, results=results, last_stored_at=now, ready_at=now)
         for name in to
