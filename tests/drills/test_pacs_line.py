@@ -13,7 +13,7 @@ import pytest
 from scintiflow.records import read_record
 from scintiflow.store import Store
 from tests.deliveries import attempt, folder_of, reported, sender_to
-from tests.fault_proxy import FaultProxy
+from tests.fault_proxy import FaultProxy, Faults
 from tests.pacs import Pacs
 from tests.waiting import wait_for
 
@@ -76,7 +76,7 @@ def test_a_hundred_failed_associations_leave_nothing_behind(store: Store, line: 
         lambda: line.become(direction="asked", cut_at=5_000),
         lambda: line.become(reset_at=100),
         lambda: line.become(flip_at=0),
-        lambda: line.become(flip_at=60),
+        line.become,
         lambda: line.become(cut_at=1),
     ]
     silences: list[Callable[[], None]] = [
@@ -89,7 +89,7 @@ def test_a_hundred_failed_associations_leave_nothing_behind(store: Store, line: 
     def fail(times: int) -> None:
         for number in range(times):
             next(silent if number % 10 == 9 else failing)()
-            title = "NOBODY" if number % 7 == 0 else "PACS"
+            title = "NOBODY" if line.faults == Faults() else "PACS"  # whom a PACS that is well rejects
             sender = sender_to(store, line.port, ae_title=title, timeout=0.2, slowest_bytes_per_second=1e7)
             assert attempt(sender, ready) != "delivered"
         line.become(refuse=True)
