@@ -9,12 +9,14 @@ import fcntl
 import os
 import re
 import shutil
+import threading
 import time
 import uuid
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from scintiflow.errors import Refused, Unavailable
@@ -60,12 +62,17 @@ class Store:
         target = objects / f"{digest}.dcm"
         with _disk_trouble():
             objects.mkdir(parents=True, exist_ok=True)
-            new = not target.exists()
-            if not new:
-                os.utime(part, (time.time(), target.stat().st_mtime))  # it came when it first came
-            _sync(part)
-            part.rename(target)  # over an equal file at worst: the name is the content
-            self._sync_folders(objects)
+            with _opened(objects) as handle:
+                above = _SYNCING.submit(self._sync_above, objects)  # while the file is on its way to the disk
+                new = not target.exists()
+                if not new:
+                    os.utime(part, (time.time(), target.stat().st_mtime))  # it came when it first came
+                _sync(part)
+                part.rename(target)  # over an equal file at worst: the name is the content
+                os.fsync(handle)
+                above.result()
+                if not os.path.samestat(os.fstat(handle), objects.stat()):
+                    raise Unavailable("The study was removed in the meantime; try again.")
         return new
 
     def put_once(self, path: Path, data: bytes) -> bool:
@@ -154,14 +161,53 @@ class Store:
             yield
 
     def _sync_folders(self, folder: Path) -> None:
-        """Make the entries of `folder` durable, and those of the folders above it, up to DATA.
+        """Make the entries of `folder` durable, and those of the folders above it, up to DATA."""
+        above = _SYNCING.submit(self._sync_above, folder)
+        _sync(folder)
+        above.result()
 
-        The ones above too if they were there: whoever made them may not have come to syncing them yet. All at
-        once, because the disk serves several syncs that wait together in the time of one.
+    def _sync_above(self, folder: Path) -> None:
+        """Make the folders that lead from DATA to `folder` durable.
+
+        Also if they were there: whoever made them may not have come to syncing them yet. What all studies have in
+        common is synced once for all who wait for it.
         """
-        above = [level for level in folder.parents if level.is_relative_to(self.data)]
-        for synced in [_SYNCING.submit(_sync, level) for level in (folder, *above)]:
-            synced.result()
+        common = (self.data / "studies", self.data)
+        for level in folder.parents:
+            if level in common:
+                _shared_sync(level).join()
+            elif level.is_relative_to(self.data):
+                _sync(level)
+
+
+class SharedSync:
+    """Work that many want done, done once for all who wait: each call is served by a run that began after it."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._running = threading.Lock()
+        self._gate = threading.Lock()
+        self._next: Future[None] | None = None
+
+    def join(self) -> None:
+        """Return when a run that began after this call is over; raise what it raised."""
+        with self._gate:
+            first, self._next = self._next is None, self._next or Future()
+            run = self._next
+        if first:
+            with self._running:
+                with self._gate:
+                    self._next = None  # whoever comes from now on waits for the next run
+                try:
+                    run.set_result(self._work())
+                except BaseException as error:
+                    run.set_exception(error)
+        run.result()
+
+
+@cache
+def _shared_sync(folder: Path) -> SharedSync:
+    return SharedSync(lambda: _sync(folder))
 
 
 @contextmanager
@@ -175,9 +221,15 @@ def _disk_trouble() -> Iterator[None]:
 
 
 def _sync(path: Path) -> None:
+    with _opened(path) as handle:
+        os.fsync(handle)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        yield handle
     finally:
         os.close(handle)
 

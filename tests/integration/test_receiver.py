@@ -270,18 +270,32 @@ def test_the_keeper_is_told(start: Start, image: Dataset, redis: Redis) -> None:
 
 
 def test_success_comes_after_fsync(start: Start, image: Dataset, tmp_path: Path, peer: Callable[[str], str]) -> None:
-    """The kernel confirms file, name and folders before a byte of the answer leaves."""
-    trace = tmp_path / "trace"
-    receiver = start(peer("/usr/bin/strace"), "-f", "-qq", "-y", "-e", "trace=fsync,rename,sendto", "-o", str(trace))
+    """The kernel has confirmed the file before it gets its name, and name and folders before a byte of the answer."""
+    trace, calls = tmp_path / "trace", "trace=fsync,rename,mkdir,sendto"
+    receiver = start(peer("/usr/bin/strace"), "-f", "-qq", "-y", "-e", calls, "-o", str(trace))
     assert send(receiver.port, [image]) == [STATUS["stored"]]
     lines = wait_for(lambda: (text := trace.read_text()).count("sendto") >= 2 and text).splitlines()
     folder, name = study_folder(image.StudyInstanceUID), receiver.objects(image)[0].name
 
-    def place(*words: str) -> int:
-        return next(number for number, line in enumerate(lines) if all(word in line for word in words))
+    def begun(*words: str, after: int = 0) -> int:
+        return next(n for n in range(after, len(lines)) if all(word in lines[n] for word in words))
 
-    renamed = place("rename(", name)
-    answered = next(number for number, line in enumerate(lines) if number > renamed and "sendto(" in line)
-    assert place("fsync(", "/incoming/") < renamed
-    for durable in (f"{folder}/objects>", f"{folder}>", "studies>"):
-        assert renamed < place("fsync(", durable) < answered
+    def over(begun: int) -> int:
+        """Return where a call came back: in its own line, or where its thread resumes it."""
+        if "unfinished" not in lines[begun]:
+            return begun
+        thread = lines[begun].split()[0]
+        return next(n for n in range(begun, len(lines)) if lines[n].startswith(thread) and "resumed" in lines[n])
+
+    def made(path: str) -> int:
+        return max(over(n) for n, line in enumerate(lines) if "mkdir(" in line and f'{path}"' in line)
+
+    named = over(begun("rename(", name))
+    answered = begun("sendto(", after=named)
+    assert over(begun("fsync(", "/incoming/")) < begun("rename(", name)
+    for durable, entry in (
+        (f"{folder}/objects>", named),
+        (f"{folder}>", made(f"{folder}/objects")),
+        ("studies>", made(folder)),
+    ):
+        assert over(begun("fsync(", durable, after=entry)) < answered

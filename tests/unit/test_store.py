@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scintiflow.errors import Refused, Unavailable
-from scintiflow.store import Store
+from scintiflow.store import SharedSync, Store
 
 FOLDER = "0123456789abcdef" * 2
 
@@ -128,7 +129,7 @@ def test_appends_from_many_writers_never_mix(store: Store) -> None:
 OWNER = """
 import os, signal, sys
 from pathlib import Path
-from scintiflow.store import Store
+from scintiflow.store import SharedSync, Store
 with Store(Path(sys.argv[1])).incoming("owner") as folder:
     (folder / "part").write_bytes(b"half an object")
     print("ready", flush=True)
@@ -163,3 +164,54 @@ def test_a_lent_folder_goes_with_its_block(store: Store) -> None:
 def test_free_space_is_told(store: Store) -> None:
     """The store tells how much room is left."""
     assert store.free_bytes() > 0
+
+
+def test_who_waits_together_shares_one_sync() -> None:
+    """A caller is served by a sync that began after its call, and one sync serves all who waited for the last one."""
+    runs: list[tuple[float, float]] = []
+    served: list[tuple[float, float]] = []
+
+    def sync() -> None:
+        began = time.monotonic()
+        time.sleep(0.01)  # as a disk takes its time
+        runs.append((began, time.monotonic()))
+
+    def call() -> None:
+        for _ in range(20):
+            began = time.monotonic()
+            shared.join()
+            served.append((began, time.monotonic()))
+
+    shared = SharedSync(sync)
+    callers = [threading.Thread(target=call) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert all(any(came <= began and ended <= left for began, ended in runs) for came, left in served)
+    assert len(served) == 160
+    assert len(runs) < 80
+
+
+def test_a_sync_that_fails_fails_for_all_who_waited() -> None:
+    """Nobody takes a failed sync for done, and the next one is tried anew."""
+    waiting, failures = threading.Barrier(4), []
+
+    def sync() -> None:
+        time.sleep(0.05)  # until the others wait
+        raise OSError("the disk is gone")
+
+    def call() -> None:
+        waiting.wait()
+        try:
+            shared.join()
+        except OSError:
+            failures.append(1)
+
+    shared = SharedSync(sync)
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(failures) == 4
