@@ -12,12 +12,14 @@ from scintiflow.dicom.identity import IMPLEMENTATION_UID
 from scintiflow.errors import Refused, ScintiflowError, Unavailable
 from scintiflow.receiver.header import is_uid
 
+_LOOK_BYTES = 1 << 24  # written between two looks at the room that is left
+
 
 class Part:
     """A DICOM file that grows with every fragment.
 
     Trouble on the way is kept in `trouble` until the object is complete, so that it is told as a C-STORE status
-    and the association lives on; later fragments are dropped then.
+    and the association lives on; the file goes at once and later fragments are dropped, for they may never end.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,6 +32,8 @@ class Part:
         self.trouble: ScintiflowError | None = None
         self._digest = hashlib.sha256()
         self._file: FileIO | None = None
+        self._room: Callable[[], int] = lambda: 0
+        self._look_at = 0
 
     def begin(self, sop_class: str, sop_instance: str, syntax: str | None, room: Callable[[], int]) -> None:
         """Write what a file holds before its data set, if the disk has `room` (in bytes) for more."""
@@ -38,8 +42,8 @@ class Part:
                 raise Refused("The command's SOP Class or Instance UID is malformed.")
             if syntax is None:
                 raise Refused("The presentation context was never accepted.")
-            if room() <= 0:
-                raise Unavailable("The disk has too little room; try again later.")
+            self._room = room
+            self._look()
             self.path.parent.mkdir(exist_ok=True)
             self._file = FileIO(self.path, "xb")
             self.syntax = syntax
@@ -55,6 +59,8 @@ class Part:
                 raise Unavailable("The disk is full; try again later.")
             self._digest.update(fragment)
             self.size += len(fragment)
+            if self.size >= self._look_at:
+                self._look()
 
     def close(self) -> None:
         """Close the file; it stays where it is."""
@@ -72,6 +78,11 @@ class Part:
         """SHA-256 of all bytes so far, in hex."""
         return self._digest.hexdigest()
 
+    def _look(self) -> None:
+        if self._room() <= 0:
+            raise Unavailable("The disk has too little room; try again later.")
+        self._look_at = self.size + _LOOK_BYTES
+
     @contextmanager
     def _keeping_trouble(self) -> Iterator[None]:
         try:
@@ -80,6 +91,8 @@ class Part:
             self.trouble = error
         except OSError:
             self.trouble = Unavailable("The disk did not take it; try again later.")
+        if self.trouble:
+            self.discard()
 
 
 def file_meta(sop_class: str, sop_instance: str, syntax: str) -> bytes:
