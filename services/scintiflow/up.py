@@ -172,9 +172,13 @@ class _Restarts:
     stopping: "asyncio.Future[Failed | None]"
     pause: float = 0.0
     started: float = 0.0
+    running: bool = False
 
     def before_spawn(self, *, watcher: Watcher, **_: object) -> bool:
         """Note the time, tell the child its pause, and give Redis back folders that somebody may have removed."""
+        if self.running:  # its first thread was dead and another was not: circus forgets such a one without reaping it
+            self._ended("is gone")
+        self.running = True
         self.started = time.monotonic() + self.pause
         watcher.args = ["-c", _CHILD, str(self.output), str(self.pause), *self.program.command]
         if self.program.name == "redis":
@@ -184,14 +188,17 @@ class _Restarts:
 
     def after_reap(self, *, watcher: Watcher, exit_code: int, **_: object) -> None:
         """Choose the next pause and say what happened."""
+        self.running = False
         if watcher.is_stopping():
             return
-        healthy = time.monotonic() - self.started > _HEALTHY_SECONDS
-        self.pause = _PAUSE_FIRST if healthy else min(_PAUSE_LONGEST, max(_PAUSE_FIRST, 2 * self.pause))
-        ended = f"was killed by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"ended ({exit_code})"
-        _say(f"{self.program.name} {ended}; it starts again in {self.pause:g} s")
+        self._ended(f"was killed by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"ended ({exit_code})")
         if self.program.name == "redis" and exit_code > 0 and self.pause >= _HOPELESS_PAUSE:
             _set_aside_queues(self.data)
+
+    def _ended(self, how: str) -> None:
+        healthy = time.monotonic() - self.started > _HEALTHY_SECONDS
+        self.pause = _PAUSE_FIRST if healthy else min(_PAUSE_LONGEST, max(_PAUSE_FIRST, 2 * self.pause))
+        _say(f"{self.program.name} {how}; it starts again in {self.pause:g} s")
 
     def after_stop(self, **_: object) -> None:
         """End with circus when it gives up by itself, so that whoever started us sees it."""

@@ -23,11 +23,11 @@ def test_nothing_acknowledged_is_lost_whatever_is_killed(pytestconfig: pytest.Co
     console = Console(stderr=True, highlight=False)
     shares = [kills // stacks + (number < kills % stacks) for number in range(stacks)]
     with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled(), _bar(console) as bar:
-        console.print(f"{kills} kills on {stacks} stacks, seed {seed}, ledgers in {tmp_path}")
+        console.print(f"{kills} kills on {stacks} stacks, seed {seed}, ledgers in {tmp_path}", soft_wrap=True)
         task = bar.add_task("kills", total=kills)
         legs = [_Leg(tmp_path / f"stack-{n}", share, seed + n) for n, share in enumerate(shares, 1) if share]
         for leg in legs:
-            leg.start(lambda text: (console.print(text), bar.advance(task)))
+            leg.start(lambda text: (console.print(text, soft_wrap=True), bar.advance(task)))
         for leg in legs:
             leg.join()
         _report(console, legs)
@@ -93,7 +93,7 @@ def _report(console: Console, legs: list[_Leg]) -> None:
     table.add_row("all", "", str(len(told)), *_healing(told))
     console.print(table)
     for violation in violations:
-        console.print(violation, style="red")
+        console.print(violation, style="red", soft_wrap=True, markup=False)
     studies = sum(leg.studies for leg in legs)
     if violations:
         console.print(f"{len(violations)} violations, {studies} studies, {len(told)} kills")

@@ -32,15 +32,20 @@ _TURNS = (
 """Whose turn it is, round and round: `up` pauses longer before what died young, so nobody twice in a row."""
 
 
-def faults(seed: int) -> Iterator[Fault]:
-    """Yield faults without end: each victim in its turns, its faults shuffled, none again before all had their turn."""
+def faults(seed: int, only: str = "") -> Iterator[Fault]:
+    """Yield faults without end: each victim in its turns, its faults shuffled, none again before all had their turn.
+
+    `only` leaves those out that do not have it in their name.
+    """
     chance = random.Random(seed)
     decks: dict[str, deque[Fault]] = {victim: deque() for victim in _TURNS}
     while True:
         for victim in _TURNS:
             if not decks[victim]:
                 decks[victim].extend(_shuffled(_faults_of(victim, chance), chance))
-            yield decks[victim].popleft()
+            fault = decks[victim].popleft()
+            if only in fault.name:
+                yield fault
 
 
 def _shuffled(faults: list[Fault], chance: random.Random) -> list[Fault]:

@@ -1,6 +1,7 @@
 """One leg of the crash drill: one installation, one modality, one PACS, and so many kills.
 
-`python -m tests.drills.crash.leg FOLDER KILLS SEED` prints one line of JSON a fault and one for the end.
+`python -m tests.drills.crash.leg FOLDER KILLS SEED [WORDS]` prints one line of JSON a fault and one for the end; with
+WORDS only the faults that have them in their name strike.
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from scintiflow.dicom.identity import study_folder
+from scintiflow.lifetime import die_with_parent
 from scintiflow.records import ENDS, read_record
 from scintiflow.store import Store
 from tests.drills.crash import oracle
@@ -28,7 +30,8 @@ from tests.drills.crash.studies import studies
 from tests.waiting import wait_for
 
 _HEALS_WITHIN = 30.0
-_QUIET_WITHIN = 120.0
+_QUIET_WITHIN = 45.0
+"""... must a study come to its end, or nothing moves any more."""
 _BACK_WITHIN = 60.0
 _STUDIES_BEFORE = 8
 _ORPHANS_GONE_WITHIN = 12.0
@@ -38,10 +41,11 @@ _STRIKES_ALLOWED = 2
 class Leg:
     """Everything of one leg; what it finds is in `violations`."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, only: str = "") -> None:
         folder.mkdir(parents=True)
         self.folder = folder
         self.seed = seed
+        self.only = only
         self.violations: list[str] = []
         self._faults = Ledger(folder / "faults.jsonl")
 
@@ -56,7 +60,7 @@ class Leg:
                 self.sender.start()
                 wait_for(lambda: len(self.sender.accepted) >= _STUDIES_BEFORE, seconds=60)
                 before = measure(self.installation)
-                for number, fault in zip(range(1, kills + 1), faults(self.seed), strict=False):
+                for number, fault in zip(range(1, kills + 1), faults(self.seed, self.only), strict=False):
                     tell(self._faults.write(number=number, **self._strike(fault)))
                 self._quieten()
                 self.violations += self._judge(before)
@@ -72,17 +76,19 @@ class Leg:
             fault.strike(self.installation)
         except AssertionError:
             return told | self._violated(f"nobody came to “{fault.victim}: {fault.name}”")
+        if fault.victim == "supervisor":
+            self._await_the_end()
         struck = time.time()
         if fault.victim == "supervisor":
-            self._start_again()
+            self.installation.start()
         try:
             wait_for(lambda: self.sender.healed(struck), _HEALS_WITHIN, every=0.05)
         except AssertionError:
             return told | self._violated(f"no result within {_HEALS_WITHIN:g} s after “{fault.victim}: {fault.name}”")
         return told | {"healing": round(time.time() - struck, 2)}
 
-    def _start_again(self) -> None:
-        """Do what an init system does when `scintiflow up` dies; what is left of it holds ports, and must go."""
+    def _await_the_end(self) -> None:
+        """Wait until nothing is left of `scintiflow up`, as an init system does before it starts it again."""
         self.installation.stack.process.wait()
         for orphan in self.installation.orphans(_ORPHANS_GONE_WITHIN):
             self._violated(
@@ -91,7 +97,6 @@ class Leg:
             orphan.send_signal(signal.SIGUSR1)
             time.sleep(1)
             orphan.kill()
-        self.installation.start()
 
     def _violated(self, sentence: str) -> dict[str, Any]:
         self.violations.append(sentence)
@@ -111,13 +116,15 @@ class Leg:
             wait_for(spared, seconds=30, every=0.1)
 
     def _quieten(self) -> None:
-        """Stop sending and wait until every study has come to an end."""
+        """Stop sending and wait until every study has come to an end, or nothing moves any more."""
         if not self.sender.stop(60):
             self.violations.append("a study was not accepted within 60 s after the last fault")
         store = Store(self.installation.data)
-        folders = [study_folder(study.uid) for study in self.sender.sent]
+        open_ones = [study_folder(study.uid) for study in self.sender.sent]
         with suppress(AssertionError):
-            wait_for(lambda: _all_ended(store, folders), _QUIET_WITHIN, every=0.5)
+            while open_ones:
+                left = len(open_ones)
+                wait_for(lambda left=left: len(_drop_ended(store, open_ones)) < left, _QUIET_WITHIN, every=0.5)
 
     def _judge(self, before: Resources) -> Iterator[str]:
         sent, installation = self.sender.sent, self.installation
@@ -135,10 +142,10 @@ class Leg:
         yield from _none_within(_BACK_WITHIN, lambda: measure(installation).beyond(before, len(sent)))
 
 
-def _all_ended(store: Store, folders: list[str]) -> bool:
-    while folders and read_record(store, folders[-1]).outcome.state in ENDS:
-        folders.pop()
-    return not folders
+def _drop_ended(store: Store, folders: list[str]) -> list[str]:
+    """Take the studies that have come to an end out of `folders`."""
+    folders[:] = [folder for folder in folders if read_record(store, folder).outcome.state not in ENDS]
+    return folders
 
 
 def _none_within(seconds: float, violations: Callable[[], list[str]]) -> list[str]:
@@ -150,8 +157,9 @@ def _none_within(seconds: float, violations: Callable[[], list[str]]) -> list[st
 
 def main() -> None:
     """Run one leg and tell about it on standard output."""
+    die_with_parent(signal.SIGTERM)
     folder, kills, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    leg = Leg(folder, seed)
+    leg = Leg(folder, seed, *sys.argv[4:])
     leg.run(kills, lambda fault: print(json.dumps(fault), flush=True))
     end = {"end": True, "studies": len(leg.sender.sent), "violations": leg.violations}
     print(json.dumps(end), flush=True)

@@ -22,6 +22,7 @@ SUCCESS = 0x0000
 _PAUSE_SECONDS = 0.2
 _PATIENCE_SECONDS = 10.0
 _LOOK_SECONDS = 3.0
+_MOST_OWED = 12
 _HANGS_UP = 0.3
 """How likely an association ends after a study."""
 
@@ -40,6 +41,7 @@ class LedgeredSender:
         """Every study that was begun."""
         self.accepted: dict[str, float] = {}
         """Study Instance UID -> when its sending began, for those that were answered 0000 as a whole."""
+        self._owed: set[str] = set()
         self._threads = [threading.Thread(target=self._send_on, name=f"sender {n}") for n in range(ASSOCIATIONS)]
 
     def start(self) -> None:
@@ -62,9 +64,18 @@ class LedgeredSender:
             young = [uid for uid, at in reversed(self.accepted.items()) if at > since]
         return any(map(self._pacs.arrived, young))
 
+    def _much_is_owed(self) -> bool:
+        """Tell whether many studies wait for their results: more would only queue, and no result could be prompt."""
+        with self._lock:
+            self._owed = {uid for uid in self._owed if not self._pacs.arrived(uid)}
+            return len(self._owed) > _MOST_OWED
+
     def _send_on(self) -> None:
         line = _Line(self._port)
         while not self._stopped.is_set():
+            if self._much_is_owed():
+                self._stopped.wait(_PAUSE_SECONDS)
+                continue
             with self._lock:
                 study = next(self._studies)
                 self.sent.append(study)
@@ -75,6 +86,7 @@ class LedgeredSender:
             with self._lock:
                 self.accepted[study.uid] = begun
             if study.end == "delivered":
+                self._owed.add(study.uid)
                 self._pacs.wait_for_result(study.uid, _LOOK_SECONDS)
             if random.random() < _HANGS_UP:
                 line.hang_up()
