@@ -1,9 +1,15 @@
-"""When a process ends: with its parent, or when it is asked to."""
+"""When a process ends: with its parent, or when it is asked to; and what it must not leave behind."""
 
 import ctypes
+import fcntl
 import os
+import shutil
 import signal
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from queue import SimpleQueue
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -38,3 +44,34 @@ def until_stopped() -> threading.Event:
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda sign, _: asked.put(sign))
     return stopped
+
+
+@contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """Lend a temporary folder until the block ends; remove those with this prefix whose owners were killed."""
+    with tempfile.TemporaryDirectory(prefix=prefix) as name:
+        folder = Path(name)
+        lock = os.open(folder / "new", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (folder / "new").rename(folder / "lock")  # nobody sees it unlocked
+        for other in folder.parent.glob(f"{prefix}*"):
+            if _is_forsaken(other):
+                shutil.rmtree(other, ignore_errors=True)
+        try:
+            yield folder
+        finally:
+            os.close(lock)
+
+
+def _is_forsaken(folder: Path) -> bool:
+    try:
+        lock = os.open(folder / "lock", os.O_RDWR)
+    except OSError:  # it is somebody else's, or being made
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True

@@ -1,11 +1,11 @@
 """`python -m scintiflow.classifier`: serve the models until told to stop."""
 
 import os
-from tempfile import TemporaryDirectory
+import tempfile
 
 from scintiflow.classifier.settings import ClassifierSettings
 from scintiflow.config import Deployment
-from scintiflow.lifetime import die_with_parent
+from scintiflow.lifetime import die_with_parent, temporary_folder
 
 _SERVICE = "scintiflow.classifier.service:Classifier"
 _GRACE_SECONDS = 3
@@ -18,9 +18,11 @@ def main() -> None:
     """Run `bentoml serve` here, with a home of its own: two servers that share one wipe each other's files."""
     die_with_parent()
     host, port = ClassifierSettings().host, Deployment().port("classifier")
-    with TemporaryDirectory(prefix="scintiflow-classifier-") as home:
+    with temporary_folder("scintiflow-classifier-") as home:
+        tempfile.tempdir = str(home)  # it makes more folders, and leaves them behind when it is killed
         os.environ |= {
-            "BENTOML_HOME": home,
+            "TMPDIR": str(home),
+            "BENTOML_HOME": str(home),
             "BENTOML_DO_NOT_TRACK": "True",
             "SCINTIFLOW_CLASSIFIER_SUPERVISOR": str(os.getpid()),
         }

@@ -1,17 +1,13 @@
 """`python -m scintiflow.receiver`: the DICOM port, served by several listener processes."""
 
-import socket
-import tempfile
-from pathlib import Path
-
 import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from scintiflow.config import Deployment, read_configuration
-from scintiflow.lifetime import die_with_parent, until_stopped
+from scintiflow.lifetime import die_with_parent, temporary_folder, until_stopped
 from scintiflow.receiver.allowlist import who_may_send
-from scintiflow.receiver.crew import Crew, readiness
+from scintiflow.receiver.crew import Crew, listen, readiness
 from scintiflow.receiver.settings import Settings
 from scintiflow.telemetry import configure_logging, serve_probes
 
@@ -25,12 +21,12 @@ def main() -> None:
     allow = read_configuration(deployment.config).allow
     structlog.get_logger().info(who_may_send(allow), ae_title=settings.ae_title, port=deployment.port("dicom"))
     with (
-        tempfile.TemporaryDirectory(prefix="scintiflow-receiver-") as metrics,
-        socket.create_server((settings.host, deployment.port("dicom")), backlog=1024) as listening,
+        temporary_folder("scintiflow-receiver-") as metrics,
+        listen(settings.host, deployment.port("dicom")) as listening,
     ):
         registry = CollectorRegistry()
-        MultiProcessCollector(registry, path=metrics)
-        crew = Crew(listening, settings.listeners, Path(metrics))
+        MultiProcessCollector(registry, path=str(metrics))
+        crew = Crew(listening, settings.listeners, metrics)
         serve_probes(deployment.port("receiver"), lambda: readiness(registry), registry)
         crew.work(stopped)
         crew.stop(settings.drain_seconds)

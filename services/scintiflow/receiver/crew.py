@@ -1,5 +1,6 @@
 """The listener processes behind one port: started, replaced when they die, told to stop."""
 
+import errno
 import os
 import socket
 import subprocess
@@ -14,6 +15,19 @@ from prometheus_client import CollectorRegistry, multiprocess
 _GRACE_SECONDS = 5.0
 _PAUSE_SECONDS = 1.0
 _GLANCE_SECONDS = 0.2
+_PORT_FREE_WITHIN = 10.0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; listeners of a receiver that was killed may take a moment to leave the port."""
+    deadline = time.monotonic() + _PORT_FREE_WITHIN
+    while True:
+        try:
+            return socket.create_server((host, port), backlog=1024)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise
+            time.sleep(_GLANCE_SECONDS)
 
 
 class Crew:
