@@ -237,16 +237,16 @@ def burst(line: Line, number: int) -> dict[str, Any]:
             over.wait(3)
 
     with Watch(line.stack) as watch, ThreadPoolExecutor(9) as senders:
-        began, before = time.monotonic(), len(line.answered)
+        began = time.monotonic()
         dripping = senders.submit(drip)
         for sending in [senders.submit(line.forward, share) for share in shares]:
             sending.result()
         received = time.monotonic() - began
-        wait_for(lambda: len(line.answered) - before >= number and line.drained(), seconds=600, every=0.1)
+        wait_for(lambda: len(line.destination.stored_at) >= RESULTS_A_STUDY * number, seconds=600, every=0.1)
         over.set()
-        drained = time.monotonic() - began
         dripping.result()
-        wait_for(line.drained, seconds=60)
+        wait_for(line.drained, seconds=60, every=0.1)
+        drained = time.monotonic() - began
     return {
         "studies": number + len(trickle),
         "seconds_to_receive": received,
