@@ -16,19 +16,23 @@ from pydicom.uid import UID
 from scintiflow.errors import Refused
 
 _DEEPEST = 16
-_MOST_ELEMENTS = 1_000_000  # about a second of walking
+_MOST_ELEMENTS = 250_000  # pydicom takes five seconds and 160 MB for so many; the keeper must not take longer
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 _SHORT_VRS = frozenset(
     b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()
-)  # DICOM PS3.5 table 7.1-2; any other has a 32-bit length (PS3.5 6.2, note 2)
+)  # DICOM PS3.5 tables 7.1-1 and 7.1-2
 
-_SOP_CLASS, _SOP_INSTANCE, _STUDY = 0x00080016, 0x00080018, 0x0020000D
-_SAMPLES, _PHOTOMETRIC, _FRAMES, _ROWS, _COLUMNS, _BITS = (
-    0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280100,
+_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
+_NAMES = {_SOP_CLASS: "SOP Class", _SOP_INSTANCE: "SOP Instance", _STUDY: "Study Instance", _SERIES: "Series Instance"}
+_SAMPLES, _PHOTOMETRIC, _FRAMES, _ROWS, _COLUMNS, _BITS, _STORED = (
+    0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280100, 0x00280101,
 )  # fmt: skip
-_WANTED = frozenset({_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SAMPLES, _PHOTOMETRIC, _FRAMES, _ROWS, _COLUMNS, _BITS})
+_WANTED = frozenset(
+    {_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES, _SAMPLES, _PHOTOMETRIC, _FRAMES, _ROWS, _COLUMNS, _BITS, _STORED}
+)
+_LONGEST_WANTED = 128
 _PIXELS = {0x7FE00008: 32, 0x7FE00009: 64, 0x7FE00010: None}
 """Float, Double Float and plain Pixel Data; the number is their fixed Bits Allocated."""
 
@@ -61,7 +65,8 @@ def read_header(path: Path, start: int, syntax: UID) -> Header:
             walk.data_set(start, len(data), syntax.is_implicit_VR)
         except struct.error:
             raise Refused("The data set ends inside an element.") from None
-        walk.check_pixels()
+        walk.check_pixels(compressed=syntax.is_encapsulated)
+        walk.uid(_SERIES)  # nothing reads it here, but results point at it
         return Header(walk.uid(_SOP_CLASS), walk.uid(_SOP_INSTANCE), walk.uid(_STUDY))
 
 
@@ -83,12 +88,16 @@ class _Walk:
         """Walk elements up to `end`, or to the delimiter of an item without a length; return where they end."""
         if depth > _DEEPEST:
             raise Refused(f"Its sequences are nested deeper than {_DEEPEST} levels.")
+        seen = set()
         while at < end:
             tag, vr, length, at = self._element(at, implicit)
             if tag == _ITEM_END and delimited:
                 return at
             if tag >> 16 < 8 or tag >> 16 == 0xFFFE:
-                raise Refused(f"It has the element ({tag >> 16:04X},{tag & 0xFFFF:04X}) where none may be.")
+                raise Refused(f"It has the element {_shown(tag)} where none may be.")
+            if tag in seen:  # one reader would believe the first, another the second
+                raise Refused(f"It has the element {_shown(tag)} twice.")
+            seen.add(tag)
             stop = self._value(tag, vr, at, length, end, implicit, depth)
             if depth == 0:
                 self._note(tag, at, stop, length)
@@ -101,23 +110,31 @@ class _Walk:
         """Return the UID in a top-level element that must be there."""
         text = self._text(tag)
         if not is_uid(text):
-            name = {_SOP_CLASS: "SOP Class", _SOP_INSTANCE: "SOP Instance", _STUDY: "Study Instance"}[tag]
-            raise Refused(f"Its {name} UID is missing or malformed.")
+            raise Refused(f"Its {_NAMES[tag]} UID is missing or malformed.")
         return text
 
-    def check_pixels(self) -> None:
+    def check_pixels(self, *, compressed: bool) -> None:
         """Refuse pixel data that cannot be what Rows, Columns and the like say (PS3.3 C.7.6.3)."""
         if self.pixels is None:
             return
         bits = _PIXELS[self.pixels] or self._number(_BITS)
         plane = self._number(_ROWS) * self._number(_COLUMNS)
-        frames = self._frames()
-        if plane == 0 or frames < 1 or bits not in (1, 8, 16, 32, 64):
-            raise Refused("Its Rows, Columns, Number of Frames or Bits Allocated are impossible.")
-        if self.fragments is None and self.pixel_bytes < (plane * frames * self._samples() * bits + 7) // 8:
+        frames, samples = self._frames(), self._number(_SAMPLES, absent=1)
+        if plane == 0 or frames < 1:
+            raise Refused("Its Rows, Columns or Number of Frames are impossible.")
+        if bits not in (1, 8, 16, 32, 64) or not 1 <= self._number(_STORED, absent=bits) <= bits:
+            raise Refused("Its Bits Allocated or Bits Stored are impossible.")
+        if samples not in (1, 3, 4):
+            raise Refused("Its Samples per Pixel are impossible.")
+        if (
+            self.fragments is None
+            and self.pixel_bytes < (plane * frames * self._stored_samples(samples) * bits + 7) // 8
+        ):
             raise Refused("Its pixel data are shorter than its Rows, Columns and Number of Frames say.")
         if self.fragments is not None and self.fragments < frames:
             raise Refused("It claims more frames than it has compressed fragments.")
+        if compressed != (self.fragments is not None):
+            raise Refused("Its pixel data are not encoded as its transfer syntax says.")
 
     def _element(self, at: int, implicit: bool) -> tuple[int, bytes, int, int]:
         """Return tag, VR (empty if implicit), length and where the value begins."""
@@ -133,8 +150,8 @@ class _Walk:
         if vr in _SHORT_VRS:
             (length,) = struct.unpack_from(f"{self.order}H", self.data, at + 6)
             return tag, vr, length, at + 8
-        if not vr.isalpha() or not vr.isupper():
-            raise Refused("It has an element without a value representation; is it in another transfer syntax?")
+        if vr not in _LONG_VRS:  # nobody knows how long the length of any other is
+            raise Refused("It has an element without a known value representation; is it in another transfer syntax?")
         (length,) = struct.unpack_from(f"{self.order}L", self.data, at + 8)
         return tag, vr, length, at + 12
 
@@ -145,13 +162,13 @@ class _Walk:
                 count, stop = self._fragments(at, end)
                 self.fragments = count if depth == 0 else self.fragments  # an icon has its own pixel data
                 return stop
-            if vr not in (b"", b"SQ", b"UN"):
+            if vr not in (b"", b"SQ", b"UN") or tag in _PIXELS:
                 raise Refused("An element that is no sequence has no length.")
             return self._items(at, end, implicit or vr == b"UN", depth, delimited=True)
         if at + length > end:
             raise Refused("An element claims more bytes than there are.")
-        if vr == b"SQ" or (not vr and _is_sequence(tag)):
-            self._items(at, at + length, implicit, depth, delimited=False)
+        if vr == b"SQ" or (vr in (b"", b"UN") and _is_sequence(tag)):
+            self._items(at, at + length, implicit or vr == b"UN", depth, delimited=False)  # PS3.5 6.2.2, note 2
         return at + length
 
     def _items(self, at: int, end: int, implicit: bool, depth: int, *, delimited: bool) -> int:
@@ -184,26 +201,38 @@ class _Walk:
         raise Refused("Its compressed pixel data are cut short.")
 
     def _note(self, tag: int, at: int, stop: int, length: int) -> None:
+        if self.pixels is not None and tag < self.pixels:
+            raise Refused("It has elements behind its pixel data that belong in front of them.")
         if tag in _WANTED:
-            if tag in self.values:
-                raise Refused(f"It has the element ({tag >> 16:04X},{tag & 0xFFFF:04X}) twice.")
-            self.values[tag] = self.data[at : min(stop, at + 128)]
+            if stop - at > _LONGEST_WANTED:
+                raise Refused(f"Its element {_shown(tag)} is longer than any such value.")
+            self.values[tag] = self.data[at:stop]
         elif tag in _PIXELS:
+            if self.pixels is not None:
+                raise Refused("It has pixel data of two kinds.")
             self.pixels, self.pixel_bytes = tag, length
 
     def _text(self, tag: int) -> str:
         return self.values.get(tag, b"").decode("ascii", "replace").strip("\0 ")
 
-    def _number(self, tag: int) -> int:
-        return int.from_bytes(self.values.get(tag, b"")[:2], "little" if self.order == "<" else "big")
+    def _number(self, tag: int, absent: int = 0) -> int:
+        """Return an unsigned 16-bit number; 0, which none of ours may be, if it is something else."""
+        value = self.values.get(tag)
+        if value is None:
+            return absent
+        return int.from_bytes(value, "little" if self.order == "<" else "big") if len(value) == 2 else 0
 
     def _frames(self) -> int:
         text = self._text(_FRAMES) or "1"
         return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else 0
 
-    def _samples(self) -> int:
-        """Return samples per pixel; two of YBR_FULL_422's three are shared by neighbours."""
-        return 2 if self._text(_PHOTOMETRIC) == "YBR_FULL_422" else self._number(_SAMPLES) or 1
+    def _stored_samples(self, samples: int) -> int:
+        """Return samples stored for each pixel; two of YBR_FULL_422's three are shared by neighbours."""
+        return 2 if self._text(_PHOTOMETRIC) == "YBR_FULL_422" else samples
+
+
+def _shown(tag: int) -> str:
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
 def _is_sequence(tag: int) -> bool:

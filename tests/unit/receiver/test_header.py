@@ -31,6 +31,7 @@ def image() -> Dataset:
     """Return a small image with a sequence in it."""
     dataset = Dataset()
     dataset.SOPClassUID, dataset.SOPInstanceUID, dataset.StudyInstanceUID = SOUND.sop_class, "1.2.3.4", "1.2.3"
+    dataset.SeriesInstanceUID = "1.2.3.5"
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.NumberOfFrames, dataset.Rows, dataset.Columns, dataset.BitsAllocated = 2, 3, 4, 16
     dataset.EnergyWindowInformationSequence = [nested(2)]
