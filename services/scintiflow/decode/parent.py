@@ -39,8 +39,8 @@ class Limits:
 
     seconds: float = 20.0
     """Wall-clock time; a whole-body scan takes a hundredth of a second."""
-    memory_bytes: int = 512 << 20
-    """Address space beyond what the warm child has."""
+    memory_bytes: int = 416 << 20
+    """Address space beyond what the warm child has, which is some 65 MiB in memory: 512 MiB hold both."""
     pixel_bytes: int = 64 << 20
     """Decoded size of all frames; a usual whole-body scan has 1 MiB."""
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
+from pydicom.filereader import read_file_meta_info
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import as_pixel_options
 from pydicom.uid import (
@@ -27,11 +28,14 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from scintiflow.dicom.header import frame_count, number, numbers
+from scintiflow.dicom.header import frame_count, number, numbers, text
 from scintiflow.errors import Refused
 
 ASSUMED_LENGTH_MM = 2400.0
 """Length of a whole-body frame whose pixel spacing is not given: 1024 rows of 2.34 mm are usual."""
+
+MOST_COUNTS = 2.0**32
+"""More in one pixel than 32 bits hold has come of no camera, and sums of it leave the range of single precision."""
 
 _JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1)
 _JPEG_LS = (JPEGLSLossless, JPEGLSNearLossless)
@@ -76,12 +80,22 @@ def counts_of(path: Path, frames: Sequence[int], most_bytes: int) -> tuple[NDArr
         Refused: dimensions are impossible or contradicted, or the pixels are no counts.
         Exception: whatever pydicom and the decoders raise on what they cannot read.
     """
+    _require_plain_header(path)
     image = dcmread(path)
     _require_size(image, most_bytes)
+    _require_high_bit(image)
     stored = np.stack([_stored_values(image, frame) for frame in frames])
     slope, intercept = _rescale(image)
     counts = np.maximum(stored.astype(np.float32) * np.float32(slope) + np.float32(intercept), 0)
+    if not (counts <= MOST_COUNTS).all():  # false for what is no number, too
+        raise Refused("The pixels hold values that are no counts of a camera: send the scan with its counts.")
     return counts, _pixel_mm(image)
+
+
+def _require_plain_header(path: Path) -> None:
+    """Do not inflate: 88 KB of a deflated data set can hold so many elements that reading them takes a minute."""
+    if read_file_meta_info(path).TransferSyntaxUID.is_deflated:
+        raise Refused("A deflated file is not read, because a small one may unfold to any size: send it uncompressed.")
 
 
 def _require_size(image: Dataset, most_bytes: int) -> None:
@@ -91,6 +105,14 @@ def _require_size(image: Dataset, most_bytes: int) -> None:
     size = image.Rows * image.Columns * frame_count(image) * image.BitsAllocated // 8
     if not 0 < size <= most_bytes:
         raise Refused(f"The pixels would take {size >> 20} MiB, and {most_bytes >> 20} MiB are allowed.")
+
+
+def _require_high_bit(image: Dataset) -> None:
+    """Values that do not begin at the lowest bit would be read wrong, and nobody would see it (PS3.5 8.1.1)."""
+    high, stored = number(image, "HighBit"), number(image, "BitsStored")
+    native = not image.file_meta.TransferSyntaxUID.is_encapsulated
+    if native and high is not None and stored is not None and high != stored - 1:
+        raise Refused("High Bit is not the highest of Bits Stored, which is not read: send the scan with its counts.")
 
 
 def _stored_values(image: Dataset, frame: int) -> NDArray[np.integer]:
@@ -150,9 +172,11 @@ def _rescale(image: Dataset) -> tuple[float, float]:
     """Return slope and intercept from stored values to counts (PS3.3 C.11.1), 1 and 0 when absent."""
     if "RescaleSlope" not in image:
         return 1.0, 0.0
-    slope, intercept = number(image, "RescaleSlope"), number(image, "RescaleIntercept") or 0.0
-    if not slope or slope < 0:
-        raise Refused("The rescale slope is no positive number, so counts cannot be told: send the scan again.")
+    slope, intercept = number(image, "RescaleSlope"), number(image, "RescaleIntercept")
+    if intercept is None and not text(image, "RescaleIntercept"):
+        intercept = 0.0
+    if not slope or slope < 0 or intercept is None:
+        raise Refused("The rescale slope or intercept tells no counts: send the scan again.")
     return slope, intercept
 
 
