@@ -128,8 +128,10 @@ def _copy(sources: Sequence[Dataset], result: Dataset, keywords: Iterable[str]) 
 def _stamp(result: Dataset, encoded_at: datetime) -> None:
     """Write the time of encoding, in the time zone that the study's own times are in when that is known."""
     offset = str(result.get("TimezoneOffsetFromUTC", ""))
-    if re.fullmatch(r"[+-]\d{4}", offset):
+    if re.fullmatch(r"[+-](0\d|1[0-4])[0-5]\d", offset):
         encoded_at = encoded_at.astimezone(datetime.strptime(offset, "%z").tzinfo)
+    else:
+        result.pop("TimezoneOffsetFromUTC", None)
     result.ContentDate = result.InstanceCreationDate = f"{encoded_at:%Y%m%d}"
     result.ContentTime = result.InstanceCreationTime = f"{encoded_at:%H%M%S.%f}"
 

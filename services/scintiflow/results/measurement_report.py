@@ -1,6 +1,7 @@
 """The structured report: Comprehensive 3D SR after TID 1500, with TIDs 1600, 1501 and 4019 (DICOM PS3.16)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from highdicom.sr import (
     AlgorithmIdentification,
@@ -27,6 +28,7 @@ from scintiflow.contracts.v1.finding_pb2 import Finding
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, SelectedView, View
 from scintiflow.dicom.identity import EQUIPMENT, IMPLEMENTATION_UID, result_uid
 from scintiflow.results.envelope import envelope, evidence, first_with, reference, selected_frames
+from scintiflow.results.legality import legal
 from scintiflow.results.reading import DISCLAIMER, Reading, answer, remarks, views_in_order
 
 KIND = "report"
@@ -57,6 +59,7 @@ _REQUEST = (  # types 1 and 2 of an item of Referenced Request Sequence (PS3.3 C
 
 def encode(reading: Reading) -> Dataset:
     """Return the report on one assessed finding, ready for `save_as(..., enforce_file_format=True)`."""
+    reading = replace(reading, sources=tuple(map(legal, reading.sources)))
     report = envelope(reading, Comprehensive3DSRStorage, KIND, VERSION, SERIES)
     report.Modality = "SR"
     report.CompletionFlag = "COMPLETE"

@@ -1,5 +1,7 @@
 """The picture: a Secondary Capture with both views, the heat map and the answer in words (PS3.3 A.8.1)."""
 
+from dataclasses import replace
+
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
@@ -8,6 +10,7 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from scintiflow.dicom.identity import EQUIPMENT
 from scintiflow.results.drawing import draw
 from scintiflow.results.envelope import envelope, first_with, reference, selected_frames
+from scintiflow.results.legality import legal
 from scintiflow.results.reading import DISCLAIMER, Reading
 
 KIND = "picture"
@@ -17,6 +20,7 @@ SERIES = (9002, "AI heat map, research only")
 
 def encode(reading: Reading) -> Dataset:
     """Return the picture of one assessed finding, ready for `save_as(..., enforce_file_format=True)`."""
+    reading = replace(reading, sources=tuple(map(legal, reading.sources)))
     picture = envelope(reading, SecondaryCaptureImageStorage, KIND, VERSION, SERIES)
     # Not NM: a viewer would hang it, and a receiver could read it, as a scan.
     picture.Modality = "OT"

@@ -324,10 +324,22 @@ def test_names_in_any_script_survive(character_set: str | list[str], name: str, 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("kind", ENCODERS)
-def test_odd_headers_are_carried_not_judged(kind: str) -> None:
-    """A scan with values that DICOM forbids still gets its results, with those values."""
-    result = encoded(reading(scan(PatientSex="female", PatientBirthDate="195x", StudyID="x" * 40)), kind)
-    assert (result.PatientSex, result.StudyID) == ("female", "x" * 40)
+def test_what_is_not_legal_is_left_out_and_the_rest_kept(kind: str) -> None:
+    """A scan with values that DICOM forbids still gets its results, without those values and with none altered."""
+    odd = scan(PatientSex="female", PatientBirthDate="195x", StudyID="x" * 40, TimezoneOffsetFromUTC="+9999")
+    odd.PatientName = "Doe^Jane\x1b[2J"
+    result = encoded(reading(odd), kind)
+    assert (result.PatientSex, result.PatientBirthDate, result.StudyID, str(result.PatientName)) == ("", "", "", "")
+    assert "TimezoneOffsetFromUTC" not in result
+    assert (result.PatientID, result.StudyInstanceUID) == (odd.PatientID, odd.StudyInstanceUID)
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_a_character_set_that_is_none_costs_texts_and_no_result(kind: str) -> None:
+    """A scan whose character set nobody can decode still gets its results."""
+    odd = scan(SpecificCharacterSet="hex")
+    result = encoded(reading(odd), kind)
+    assert (result.SpecificCharacterSet, result.StudyInstanceUID) == ("ISO_IR 192", odd.StudyInstanceUID)
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
