@@ -15,6 +15,9 @@ from scintiflow.errors import Declined
 MOST_FRAMES = 64
 """More frames than eight energy windows on a camera with eight heads would give."""
 
+LONG_VALUE = 64 << 10
+"""Bytes beyond which a value is left on disk when a header is read: nothing that we ask a header for is as long."""
+
 Tag = str | tuple[int, int]
 """The keyword of a standard element, or the group and element of a private one."""
 

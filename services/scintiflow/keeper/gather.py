@@ -10,7 +10,8 @@ from pydicom import Dataset, dcmread
 
 from scintiflow.contracts.v1.study_pb2 import SelectedView, StudyReady
 from scintiflow.dicom.eligibility import judge
-from scintiflow.dicom.identity import is_our_result
+from scintiflow.dicom.header import LONG_VALUE, text
+from scintiflow.dicom.identity import is_our_result, study_folder
 from scintiflow.dicom.privacy import log_name
 from scintiflow.dicom.selection import Selection, StoredHeader, select
 from scintiflow.errors import Declined, Refused
@@ -107,7 +108,10 @@ def _select(store: Store, record: Record) -> Selection:
 
 def _stored_header(store: Store, record: Record, digest: str) -> StoredHeader:
     path = _object_path(store, record.folder, digest)
-    return StoredHeader(digest, record.objects[digest], _header(path), path.stat().st_size)
+    header = _header(path)
+    if study_folder(text(header, "StudyInstanceUID")) != record.folder:
+        raise Declined("An object reads as one of another study than it came with.")
+    return StoredHeader(digest, record.objects[digest], header, path.stat().st_size)
 
 
 def _differ(record: Record, latest: StudyReady, views: Sequence[SelectedView]) -> bool:
@@ -137,14 +141,14 @@ def _object_path(store: Store, folder: str, digest: str) -> Path:
 
 @lru_cache(maxsize=4096)
 def _header(path: Path) -> Dataset:
-    """Read an object up to its pixels; objects never change, so one read serves for good.
+    """Read an object up to its pixels, its long values only when asked for; objects never change, so once serves.
 
     Raises:
         Declined: it is damaged.
         Refused: the disk does not give it back, so that nobody can tell what it is.
     """
     try:
-        return dcmread(path, stop_before_pixels=True)
+        return dcmread(path, defer_size=LONG_VALUE, stop_before_pixels=True)
     except OSError as error:
         raise Refused(f"The disk under DATA does not give an object back ({error.strerror}); repair it.") from error
     except Exception as error:  # pydicom raises nearly anything on malformed input

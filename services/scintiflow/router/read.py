@@ -19,6 +19,7 @@ from scintiflow.config import Configuration
 from scintiflow.contracts.v1.finding_pb2 import Finding, Result, ResultReady
 from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.decode import Decoded, decode
+from scintiflow.dicom.header import LONG_VALUE
 from scintiflow.dicom.privacy import log_name
 from scintiflow.errors import Declined
 from scintiflow.records import Event, Record, as_json, finding_path, note, read_record, result_path, work_key
@@ -183,7 +184,7 @@ class Router:
         return self.store.study(folder) / "objects"
 
     def _source(self, folder: str, digest: str) -> Dataset:
-        return dcmread(self._objects(folder) / f"{digest}.dcm", stop_before_pixels=True)
+        return dcmread(self._objects(folder) / f"{digest}.dcm", defer_size=LONG_VALUE, stop_before_pixels=True)
 
 
 def _why_not_assessed(findings: list[Finding]) -> str:
