@@ -1,0 +1,177 @@
+"""Every fault of the corpus, through the real door and on to its end."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.uid import DeflatedExplicitVRLittleEndian, NuclearMedicineImageStorage
+from pynetdicom import AE
+from pynetdicom.association import Association
+
+from scintiflow.contracts.v1.study_pb2 import StudyReady
+from scintiflow.decode import Decoded, decode
+from scintiflow.dicom.identity import study_folder
+from scintiflow.errors import Declined, Refused
+from scintiflow.keeper.gather import gather
+from scintiflow.receiver.status import STATUS
+from scintiflow.results import ENCODERS, Reading
+from scintiflow.store import Store
+from tests.corpus import CORPUS
+from tests.corpus.fault import Sent, fresh, sent
+from tests.corpus.words import INJECTED
+from tests.dciodvfy import errors
+from tests.raw_store import send_bytes
+from tests.receiver import Receiver, running_receiver
+from tests.unit.results.readings import ENCODED_AT, finding
+
+AT_THE_DOOR = ("unreadable", "mismatch")
+ODD = [
+    *(name for name in CORPUS if name.startswith("words")),
+    "UID: leading zeros",
+    "scan: a day that never was",
+    "scan: a time zone that is none",
+    "scan: born three times",
+    "scan: a text as a sequence",
+]
+"""What says odd things that results might repeat, and is read."""
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    """The door that every fault goes through."""
+    with running_receiver(tmp_path_factory.mktemp("corpus")) as receiver:
+        yield receiver
+
+
+def associate(receiver: Receiver, object_sent: Sent) -> Association:
+    """Ask for an association for one object."""
+    entity = AE("PACS")
+    entity.add_requested_context(NuclearMedicineImageStorage, object_sent.syntax)
+    return entity.associate("127.0.0.1", receiver.port, ae_title="SCINTIFLOW")
+
+
+def pushed(receiver: Receiver, object_sent: Sent) -> int:
+    """C-STORE it; return the status."""
+    association = associate(receiver, object_sent)
+    assert association.is_established
+    try:
+        return send_bytes(association, object_sent.sop_class, object_sent.sop_instance, object_sent.data)
+    finally:
+        association.release()
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a stored study ends, in which sentence, and what was selected and decoded of it."""
+
+    state: str
+    sentence: str = ""
+    ready: StudyReady | None = None
+    decoded: Decoded | None = None
+
+
+def ending(store: Store, folder: str) -> Ending:
+    """Decide about a stored study and decode it, as keeper and router do."""
+    decision = gather(store, folder, time.time(), "PACS")
+    assert decision is not None
+    if decision.ready is None:
+        return Ending(decision.event, decision.reason)
+    try:
+        decoded = decode(decision.ready.views, store.study(folder) / "objects")
+    except Declined as declined:
+        return Ending("declined", str(declined))
+    except Refused as refused:
+        return Ending("parked", str(refused))
+    return Ending("read", "", decision.ready, decoded)
+
+
+def results(store: Store, folder: str, ending: Ending) -> Iterator[Dataset]:
+    """Yield what a model's answer on such a study would be sent as, read back."""
+    assert ending.ready is not None
+    assert ending.decoded is not None
+    objects = store.study(folder) / "objects"
+    digests = sorted({view.digest for view in ending.ready.views})
+    reading = Reading(
+        finding=finding(ending.ready.views),
+        others=(),
+        frames=ending.decoded.frames,
+        pixel_mm=ending.decoded.pixel_mm,
+        sources=tuple(dcmread(objects / f"{digest}.dcm", stop_before_pixels=True) for digest in digests),
+        predecessor=None,
+        encoded_at=ENCODED_AT,
+    )
+    for encode in ENCODERS.values():
+        file = BytesIO()
+        encode(reading).save_as(file, enforce_file_format=True)
+        file.seek(0)
+        yield dcmread(file)
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_every_fault_ends_as_it_should(receiver: Receiver, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Refused at the door with nothing kept, or kept and brought to an end, with its sentence and without its words."""
+    fault = CORPUS[name]
+    made = fault.send()
+    objects = made if isinstance(made, list) else [made]
+    said_before = len(receiver.log.read_text())
+    answers = [pushed(receiver, one) for one in objects]
+    folder = study_folder(objects[0].study)
+    if fault.ends in AT_THE_DOOR:
+        assert answers == [STATUS[fault.ends]]
+        assert fault.says in receiver.log.read_text()[said_before:]
+        assert not receiver.store.study(folder).exists()
+        assert not receiver.unfinished()
+        return
+    assert set(answers) == {STATUS["stored"]}
+    end = ending(receiver.store, folder)
+    assert (end.state, fault.says in end.sentence) == (fault.ends, True), end.sentence
+    assert "cannot be judged" not in end.sentence
+    assert end.sentence == "" or end.sentence.endswith(".")
+    assert INJECTED not in end.sentence + receiver.log.read_text()[said_before:] + "".join(capsys.readouterr())
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", ODD)
+def test_results_of_odd_scans_are_legal(tmp_path: Path, name: str, peer: Callable[[str], str]) -> None:
+    """Whatever a scan says of itself, `dciodvfy` finds no error in its results, and they are filed under its study."""
+    store = Store(tmp_path)
+    made = CORPUS[name].send()
+    objects = made if isinstance(made, list) else [made]
+    folder = study_folder(objects[0].study)
+    for one in objects:
+        part = tmp_path / "part"
+        part.write_bytes(one.file())
+        store.put_object(part, folder, sha256(one.file()).hexdigest())
+    for result in results(store, folder, ending(store, folder)):
+        assert result.StudyInstanceUID == objects[0].study
+        assert not [line for line in errors(peer("/usr/bin/dciodvfy"), result, tmp_path) if not _of_the_study(line)]
+
+
+def _of_the_study(error: str) -> bool:
+    """The study is called what the PACS calls it, if there are zeros in front of its numbers."""
+    return "Leading zeroes" in error or error.endswith("invalid data values for Value Representations")
+
+
+def test_no_fault_takes_the_door_down(receiver: Receiver) -> None:
+    """After all of that the same processes serve the next sender, and its scan is kept."""
+    before = {listener.pid for listener in receiver.listeners()}
+    for name in ("structure: 100,000 levels", "structure: nothing", "UID: a path upwards as study"):
+        pushed(receiver, CORPUS[name].send())  # type: ignore[arg-type]
+    good = sent(fresh())
+    assert pushed(receiver, good) == STATUS["stored"]
+    assert {listener.pid for listener in receiver.listeners()} == before
+    assert not receiver.said("Traceback")
+
+
+def test_a_deflated_bomb_finds_no_context(receiver: Receiver) -> None:
+    """The door takes no deflated data set at all, since a small one may unfold to any size."""
+    entity = AE("PACS")
+    entity.add_requested_context(NuclearMedicineImageStorage, DeflatedExplicitVRLittleEndian)
+    association = entity.associate("127.0.0.1", receiver.port, ae_title="SCINTIFLOW")
+    assert not association.accepted_contexts
+    association.abort()
