@@ -51,7 +51,7 @@ PLANTS = {
         try:
             response = c_store(association, """,
         "results leased, nothing sent",
-        "has results []",
+        "has results",
     ),
     "results queued before they are written": Plant(
         "router/read.py",

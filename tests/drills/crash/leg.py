@@ -8,7 +8,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -126,20 +126,25 @@ class Leg:
                 left = len(open_ones)
                 wait_for(lambda left=left: len(_drop_ended(store, open_ones)) < left, _QUIET_WITHIN, every=0.5)
 
-    def _judge(self, before: Resources) -> Iterator[str]:
+    def _judge(self, before: Resources) -> list[str]:
+        """Hold ledgers, disk and log against the promises; if all is well, see whether all is given back too."""
         sent, installation = self.sender.sent, self.installation
         store = Store(installation.data)
         sender, pacs = (read_ledger(self.folder / f"{name}.jsonl") for name in ("sender", "pacs"))
-        yield from oracle.honest_ends(store, sent)
-        yield from oracle.answers(sender)
-        yield from oracle.bytes_kept(store, sender)
-        yield from oracle.results(sent, pacs)
-        yield from oracle.told_no_lies(store, pacs)
-        yield from oracle.discreet(installation)
-        yield from oracle.witnessed(self.folder / "sabotage")
-        yield from _none_within(_BACK_WITHIN, lambda: list(oracle.queues_empty(installation.redis())))
-        yield from _none_within(_BACK_WITHIN, lambda: list(oracle.swept(installation)))
-        yield from _none_within(_BACK_WITHIN, lambda: measure(installation).beyond(before, len(sent)))
+        found = [
+            *oracle.honest_ends(store, sent),
+            *oracle.answers(sender),
+            *oracle.bytes_kept(store, sender),
+            *oracle.results(sent, pacs),
+            *oracle.told_no_lies(store, pacs),
+            *oracle.discreet(installation),
+            *oracle.witnessed(self.folder / "sabotage"),
+        ]
+        return found or [
+            *_none_within(_BACK_WITHIN, lambda: list(oracle.queues_empty(installation.redis()))),
+            *_none_within(_BACK_WITHIN, lambda: list(oracle.swept(installation))),
+            *_none_within(_BACK_WITHIN, lambda: measure(installation).beyond(before, len(sent))),
+        ]
 
 
 def _drop_ended(store: Store, folders: list[str]) -> list[str]:
