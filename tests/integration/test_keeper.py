@@ -364,3 +364,13 @@ def test_a_replayed_gathering_is_decided_again(store: Store, redis: Redis) -> No
     with keeping(a_keeper(store, redis)):
         note(store, FOLDER, "replayed", stage="gather")
         assert queued(redis).study == FOLDER
+
+
+def test_what_a_process_that_was_killed_left_half_written_is_removed(store: Store, redis: Redis) -> None:
+    """Temporary files of the dead go although no receiver starts anew; those of the living stay."""
+    left = store.data / "incoming" / "once-dead"
+    left.mkdir(parents=True)
+    (left / "part").write_bytes(b"half")
+    with store.incoming("alive") as ours, keeping(a_keeper(store, redis)):
+        wait_for(lambda: not left.exists())
+        assert ours.exists()

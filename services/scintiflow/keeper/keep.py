@@ -181,7 +181,9 @@ class Keeper:
         self._is_new = False
 
     def _sweep(self) -> None:
-        """Read every record that has changed, and queue again what the open ones miss."""
+        """Remove what the dead left half done, read every record that has changed, queue what the open ones miss."""
+        with suppress(OSError):  # a disk in trouble must not keep us from what it still gives
+            self.store.sweep_incoming()
         folders = set(self.store.studies())
         for gone in self._records.keys() - folders:
             del self._records[gone], self._seen[gone]
