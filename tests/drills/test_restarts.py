@@ -1,6 +1,7 @@
 """SIGTERM, one process after another, while studies stream in: nothing is lost, nothing is sent twice."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,13 +31,16 @@ def slowly(uid: str) -> int:
 
 
 def beside(stack: Stack, name: str) -> subprocess.Popen[bytes]:
-    """Start a second process of one kind, as on another machine with the same DATA and Redis."""
+    """Start a second process of one kind, as on another machine with the same DATA and Redis, and wait for it."""
+    offset = free_offset()
     elsewhere = {
-        "SCINTIFLOW_PORT_OFFSET": str(free_offset()),
+        "SCINTIFLOW_PORT_OFFSET": str(offset),
         "SCINTIFLOW_REDIS_URL": f"unix://{embedded_socket(stack.data)}",
         "SCINTIFLOW_ROUTER_CLASSIFIER_URL": f"http://127.0.0.1:{PORTS['classifier'] + stack.offset}",
     }
-    return subprocess.Popen([sys.executable, "-m", f"scintiflow.{name}"], env=stack.environment | elsewhere)
+    process = subprocess.Popen([sys.executable, "-m", f"scintiflow.{name}"], env=stack.environment | elsewhere)
+    wait_for(lambda: not is_free(PORTS[name] + offset), 30)
+    return process
 
 
 def stopped_well(process: psutil.Process | subprocess.Popen[bytes]) -> None:
@@ -77,11 +81,10 @@ def test_a_rolling_restart_loses_nothing_and_sends_nothing_twice(tmp_path: Path)
         finally:
             for second in seconds.values():
                 second.kill()
-        log = stack.log.read_text()
+        ends = re.findall(r"up \| (\S+) (ended \(\d+\)|was killed by \S+);", stack.log.read_text())
     assert [outcome.state for outcome in outcomes] == ["delivered"] * STUDIES
     assert len(pacs.received) == len(pacs.objects) == 2 * STUDIES
-    for name in (*LINE, "redis"):
-        assert f"{name} ended (0)" in log
+    assert sorted(ends) == sorted((name, "ended (0)") for name in (*LINE, "redis"))
 
 
 @pytest.mark.parametrize("after", [0.05, 0.5, 1.0, 2.0, 4.0])
