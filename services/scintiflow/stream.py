@@ -223,6 +223,13 @@ class Stream:
         """Queue `body` under `key` among the work of `caller`; False when that key is in the queue already."""
         return bool(self._run(self._publish, key, body, caller))
 
+    def publish_all(self, work: Iterable[tuple[str, bytes, str]]) -> None:
+        """Publish (key, body, caller) in this order and in one round; after a failure all may be published again."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for key, body, caller in work:
+                self._publish(keys=self._keys, args=[_GROUP, key, body, caller], client=pipeline)
+            pipeline.execute()
+
     def take(self, worker: str, count: int, wait_seconds: float = _BLOCK_SECONDS) -> list[Delivery]:
         """Lease up to `count` pieces to `worker`, of all callers in turn; wait up to `wait_seconds` for the first."""
         taken = self._run(self._take, worker, count) or self._wait(worker, wait_seconds)

@@ -20,6 +20,8 @@ _MEASURE_SECONDS = 0.2  # in this time hundreds of objects may come
 _MOST_UNTOLD = 10_000
 _PAUSE_SECONDS = 1.0
 _WAIT_SECONDS = 0.2
+_GATHER_SECONDS = 0.02  # between two rounds: Redis syncs its file once a round, on the disk that objects wait for
+_MOST_AT_ONCE = 100
 
 log = structlog.get_logger()
 
@@ -57,16 +59,17 @@ class Notifier(threading.Thread):
 
     def run(self) -> None:
         """Publish and beat until stopped and done; while Redis is away, hold what is next and wait."""
-        event: tuple[str, bytes, str] | None = None
+        events: list[tuple[str, bytes, str]] = []
         away = False
-        while event or not (self._stopped.is_set() and self._waiting.empty()):
-            event = event or self._next()
+        while events or not (self._stopped.is_set() and self._waiting.empty()):
+            events = events or self._next()
             try:
                 self._beat()
                 self._measure()
-                if event:
-                    self._events.publish(*event)
-                event, away = None, False
+                if events:
+                    self._events.publish_all(events)
+                    self._stopped.wait(_GATHER_SECONDS)
+                events, away = [], False
             except RedisError as error:
                 if not away:
                     log.warning("Redis is away; objects are kept on disk and told later", reason=type(error).__name__)
@@ -83,11 +86,14 @@ class Notifier(threading.Thread):
         except queue.Full:
             UNTOLD.inc()
 
-    def _next(self) -> tuple[str, bytes, str] | None:
-        try:
-            return self._waiting.get(timeout=_WAIT_SECONDS)
-        except queue.Empty:
-            return None
+    def _next(self) -> list[tuple[str, bytes, str]]:
+        """Return what waits, or what comes in the next moment."""
+        found = []
+        with suppress(queue.Empty):
+            found.append(self._waiting.get(timeout=_WAIT_SECONDS))
+            while len(found) < _MOST_AT_ONCE:
+                found.append(self._waiting.get_nowait())
+        return found
 
     def _beat(self) -> None:
         """Let the keeper know that this listener lives."""
