@@ -30,9 +30,16 @@ class RawPeer:
     port: int
     host: str = "127.0.0.1"
     """Where it comes from."""
+    receive_buffer: int = 0
+    """Bytes that the kernel may keep for it; 0 for as many as usual."""
 
     def __enter__(self) -> "RawPeer":
-        self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=10, source_address=(self.host, 0))
+        self.socket = socket.socket()
+        self.socket.settimeout(10)
+        if self.receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
+        self.socket.bind((self.host, 0))
+        self.socket.connect(("127.0.0.1", self.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self
 

@@ -112,8 +112,16 @@ def serve(listening: socket.socket, owner: str, reception: Reception, settings: 
         lambda: Patience(int(settings.minimum_bytes_per_second * settings.stall_seconds), settings.stall_seconds),
         reception.sparing,
     )
-    threading.Thread(target=server.serve_forever, name="accept", daemon=True).start()
+    threading.Thread(target=_serve_or_stop, args=(server,), name="accept", daemon=True).start()
     return server
+
+
+def _serve_or_stop(server: Server) -> None:
+    try:
+        server.serve_forever()
+    except Exception:
+        structlog.get_logger().exception("nothing is accepted any more; this listener makes way for another")
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:

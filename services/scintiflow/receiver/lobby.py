@@ -134,12 +134,14 @@ class Lobby:
 
     def serve(self) -> None:
         """Receive guests until closed."""
-        while not self._closing:
-            self.turn(_TURN_SECONDS)
-        for guest in list(self._guests):
-            self._leave(guest)
-        self._selector.close()
-        self._closed.set()
+        try:
+            while not self._closing:
+                self.turn(_TURN_SECONDS)
+        finally:
+            for guest in list(self._guests):
+                self._leave(guest)
+            self._selector.close()
+            self._closed.set()
 
     def close(self) -> None:
         """Accept nothing more, and send away who waits."""

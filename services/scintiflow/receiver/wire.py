@@ -87,13 +87,19 @@ class Server(ThreadedAssociationServer):
     def _welcome(self, guest: Guest) -> None:
         """Give a guest that has asked for an association a thread, or put it off."""
         if not self._associations.enter(guest.host):
-            metrics.ASSOCIATIONS.labels("rejected_limit").inc()
-            self._sparing.warning(("limit", guest.host), "put off a sender: too many associations", address=guest.host)
-            guest.answer(a_associate_rj("rejected_limit"))
-            guest.connection.close()
+            self._put_off(guest, "too many associations")
             return
-        # A daemon, because a drain that has reached its limit must not wait for it.
-        threading.Thread(target=self._serve, args=(guest,), name=f"association of {guest.host}", daemon=True).start()
+        try:  # a daemon, because a drain that has reached its limit must not wait for it
+            threading.Thread(target=self._serve, args=(guest,), name=f"of {guest.host}", daemon=True).start()
+        except RuntimeError:
+            self._associations.leave(guest.host)
+            self._put_off(guest, "the machine has no thread to spare")
+
+    def _put_off(self, guest: Guest, why: str) -> None:
+        metrics.ASSOCIATIONS.labels("rejected_limit").inc()
+        self._sparing.warning(("limit", guest.host), "put off a sender", why=why, address=guest.host)
+        guest.answer(a_associate_rj("rejected_limit"))
+        guest.connection.close()
 
     def _serve(self, guest: Guest) -> None:
         try:
