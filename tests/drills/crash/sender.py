@@ -20,6 +20,7 @@ from tests.drills.crash.studies import Study, digest
 ASSOCIATIONS = 4
 SUCCESS = 0x0000
 _PAUSE_SECONDS = 0.2
+_BETWEEN_SECONDS = 1.5  # some two studies a second: what is restarted needs a processor too
 _PATIENCE_SECONDS = 10.0
 _LOOK_SECONDS = 3.0
 _MOST_OWED = 12
@@ -90,7 +91,7 @@ class LedgeredSender:
                 self._pacs.wait_for_result(study.uid, _LOOK_SECONDS)
             if random.random() < _HANGS_UP:
                 line.hang_up()
-            self._stopped.wait(_PAUSE_SECONDS)
+            self._stopped.wait(_BETWEEN_SECONDS)
         line.hang_up()
 
     def _send(self, line: "_Line", study: Study, image: Dataset) -> None:

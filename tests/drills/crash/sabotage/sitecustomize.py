@@ -172,6 +172,10 @@ def wrapped(sabotage: Sabotage, where: str, function: Callable[..., Any]) -> Cal
         told = about(arguments)
         if where == "scintiflow.stream:Stream.publish":
             sabotage.check_publication(arguments[0].name, arguments[1], arguments[2])
+        if where == "scintiflow.stream:Stream.publish_all":
+            told = " ".join(key for key, *_ in arguments[1])
+            for key, body, *_ in arguments[1]:
+                sabotage.check_publication(arguments[0].name, key, body)
         sabotage.reached(where, "before", told)
         result = function(*arguments, **named)
         sabotage.reached(where, "after", told)
@@ -186,7 +190,7 @@ class Wrapping(importlib.abc.MetaPathFinder):
     def __init__(self, sabotage: Sabotage, folder: str) -> None:
         self._sabotage = sabotage
         self._folder = folder
-        self._wanted: dict[str, set[str]] = {"scintiflow.stream": {"Stream.publish"}}
+        self._wanted: dict[str, set[str]] = {"scintiflow.stream": {"Stream.publish", "Stream.publish_all"}}
         for where, _ in sabotage.points:
             module, _, name = where.partition(":")
             if name:
