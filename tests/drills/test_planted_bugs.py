@@ -35,10 +35,10 @@ PLANTS = {
         "keeper told",
         "the keeper is told",
     ),
-    "0000 before anything is synced": Plant(
+    "0000 before the folder is synced": Plant(
         "store.py",
-        "            self._sync_folders(objects)\n        return new",
-        "        return new",
+        "                os.fsync(handle)\n                above.result()\n",
+        "                above.result()\n",
         "0000 sent, keeper not told, power cut",
         "was answered 0000 and is not on disk",
     ),
