@@ -8,7 +8,7 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc --proto_path proto
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install proto check test drill demo run lab clean
+.PHONY: help install proto check test drill faults demo run lab clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -36,7 +36,10 @@ test: install ## run every test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 drill: install ## kill everything N times (50) on J stacks (2) while studies stream in; SEED=... repeats one
-	$(BIN)/python -m pytest tests/drills --kills $(N) --stacks $(J) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m pytest tests/drills/test_kills.py --kills $(N) --stacks $(J) $(if $(SEED),--seed $(SEED))
+
+faults: install ## every other slow drill: disk, Redis, clock, neighbours, restarts, bursts, planted bugs
+	$(BIN)/python -m pytest tests/drills --ignore tests/drills/test_kills.py --numprocesses 2 --dist loadfile
 
 demo: install ## send example scans round the whole line and look at the results
 	$(BIN)/scintiflow demo
