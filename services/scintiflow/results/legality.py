@@ -1,7 +1,9 @@
-"""What of a scan's header may be said again: nothing leaves us that is not legal DICOM, and nothing is altered.
+"""What of a scan's header may be said again: whole or not at all, for a name cut short could be somebody else's.
 
-A name cut short, or rid of its odd characters, could be that of somebody else. So an element is copied whole or not
-at all; the study it belongs to is told by its UID, which the receiver has seen to.
+What a PACS files a result by is repeated as the scan has it, also where DICOM forbids it: 18 characters of an
+accession number, a sex in words. The PACS knows the study under nothing else, and a result that does not find its
+study is worse than a validator's complaint. Only what nobody can read back as it was, or what might command a screen,
+stays away. Everything else is legal DICOM.
 """
 
 import unicodedata
@@ -16,6 +18,17 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.valuerep import DA, validate_value
 
+_FILED_BY = frozenset(
+    {
+        "PatientID",
+        "IssuerOfPatientID",
+        "PatientName",
+        "PatientBirthDate",
+        "PatientSex",
+        "StudyID",
+        "AccessionNumber",
+    }
+)
 _MOST_CARETS = 4
 _ANY_CHARACTER_SET = "ISO_IR 192"  # UTF-8
 _UNDECODED = "\N{REPLACEMENT CHARACTER}"
@@ -50,7 +63,7 @@ def _is_legal(element: DataElement) -> bool:
     if isinstance(element.value, Sequence):
         return all(_is_legal(inner) or inner.is_empty for item in element.value for inner in item)
     several = element.value if isinstance(element.value, MultiValue | list) else [element.value]
-    if len(several) > 1 and dictionary_VM(element.tag) == "1":
+    if len(several) > 1 and dictionary_VM(element.tag) == "1" and element.keyword not in _FILED_BY:
         return False
     try:
         return all(_is_legal_value(element, value) for value in several)
@@ -59,14 +72,16 @@ def _is_legal(element: DataElement) -> bool:
 
 
 def _is_legal_value(element: DataElement, value: object) -> bool:
-    """Tell whether one value has the form of its value representation (DICOM PS3.5 6.2).
+    """Tell whether one value has the form of its value representation (DICOM PS3.5 6.2), or is needed as it is.
 
     Raises:
         Exception: it has not.
     """
     said = str(value)
-    if any(letter == _UNDECODED or unicodedata.category(letter) == "Cc" for letter in said):
+    if not _is_readable(said):
         return False
+    if element.keyword in _FILED_BY:
+        return True
     match element.VR:
         case "UI":  # some begin a component with 0, and are what a PACS knows the study by
             return len(said) <= 64 and said.replace(".", "").isdecimal()
@@ -83,3 +98,8 @@ def _is_legal_value(element: DataElement, value: object) -> bool:
         case _:
             validate_value(element.VR, value, config.RAISE)
             return True
+
+
+def _is_readable(said: str) -> bool:
+    """Tell whether every character is one of the declared set, and none controls whatever shows it."""
+    return not any(letter == _UNDECODED or unicodedata.category(letter) == "Cc" for letter in said)

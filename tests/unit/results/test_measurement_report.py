@@ -326,12 +326,34 @@ def test_names_in_any_script_survive(character_set: str | list[str], name: str, 
 @pytest.mark.parametrize("kind", ENCODERS)
 def test_what_is_not_legal_is_left_out_and_the_rest_kept(kind: str) -> None:
     """A scan with values that DICOM forbids still gets its results, without those values and with none altered."""
-    odd = scan(PatientSex="female", PatientBirthDate="195x", StudyID="x" * 40, TimezoneOffsetFromUTC="+9999")
-    odd.PatientName = "Doe^Jane\x1b[2J"
+    odd = scan(StudyDate="195x", StudyDescription="x" * 80, AdmissionID="A\\B", TimezoneOffsetFromUTC="+9999")
+    odd.PatientName, odd.AccessionNumber = "Doe^Jane\x1b[2J", "A1\n"
     result = encoded(reading(odd), kind)
-    assert (result.PatientSex, result.PatientBirthDate, result.StudyID, str(result.PatientName)) == ("", "", "", "")
-    assert "TimezoneOffsetFromUTC" not in result
+    assert (result.StudyDate, str(result.PatientName), result.AccessionNumber) == ("", "", "")
+    assert not {"StudyDescription", "AdmissionID", "TimezoneOffsetFromUTC"} & set(result.dir())
     assert (result.PatientID, result.StudyInstanceUID) == (odd.PatientID, odd.StudyInstanceUID)
+
+
+FILED_BY = {
+    "PatientID": "P" * 80,
+    "IssuerOfPatientID": "a ward\\a house",
+    "PatientName": "Doe^Jane^^^^^^",
+    "PatientBirthDate": "1950-02-28",
+    "PatientSex": "female",
+    "StudyID": "S" * 40,
+    "AccessionNumber": "A23456789012345678",
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_what_a_study_is_filed_by_is_repeated_as_it_is(kind: str) -> None:
+    """An accession number of 18 characters, or a sex in words, is how the PACS knows the study: its results say so."""
+    source = scan(**FILED_BY)
+    result = encoded(reading(source), kind)
+    assert {keyword: result[keyword].value for keyword in FILED_BY} == {
+        keyword: source[keyword].value for keyword in FILED_BY
+    }
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
