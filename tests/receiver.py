@@ -1,6 +1,7 @@
 """A receiver of a test's own: real processes behind a real DICOM port."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,6 +65,10 @@ class Receiver:
     def said(self, words: str) -> bool:
         """Tell whether its log holds `words`."""
         return words in self.log.read_text()
+
+    def accepted(self) -> list[str]:
+        """Return which listener accepted each association, in order."""
+        return re.findall(r"accepted an association.*?(listener-[0-9a-f]{32})", self.log.read_text())
 
     def _get(self, path: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{PORTS['receiver'] + self.offset}{path}", timeout=5)

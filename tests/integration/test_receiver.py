@@ -208,6 +208,17 @@ def test_too_many_associations_are_rejected(start: Start) -> None:
     wait_for(lambda: serves(receiver))
 
 
+def test_associations_spread_over_the_listeners(receiver: Receiver) -> None:
+    """Whoever serves fewer associations takes the next one: of eight that stay, each of two listeners serves some."""
+    wait_for(lambda: receiver.metric("scintiflow_receiver_listeners") == 2)
+    accepted = len(receiver.accepted())
+    associations = [call(receiver) for _ in range(8)]
+    serving = wait_for(lambda: len(found := receiver.accepted()[accepted:]) == len(associations) and found)
+    for association in associations:
+        association.release()
+    assert max(serving.count(listener) for listener in set(serving)) <= 6
+
+
 def test_a_stop_lets_associations_finish(start: Start, image: Dataset) -> None:
     """After SIGTERM an open association goes on storing, nobody new is let in, and then the receiver ends well."""
     receiver = start()

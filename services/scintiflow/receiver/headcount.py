@@ -13,6 +13,11 @@ class Headcount:
         self._here: Counter[str] = Counter()
         self._changed = threading.Condition()
 
+    def here(self) -> int:
+        """Return how many there are."""
+        with self._changed:
+            return self._here.total()
+
     def enter(self, address: str) -> bool:
         """Count one more if there is room; tell whether there was."""
         with self._changed:

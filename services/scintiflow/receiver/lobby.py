@@ -30,6 +30,8 @@ _HEADER = 6
 _SHORTEST_REQUEST = 68
 _ASSOCIATE_RQ = 0x01
 _TURN_SECONDS = 0.2  # how late a deadline or a stop may be seen
+_HEAD_START_SECONDS = 0.002  # for a process that serves one association less
+_LONGEST_HEAD_START = 0.01
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -112,13 +114,22 @@ class Guest:
 
 
 class Lobby:
-    """Accepts connections from `listening`, which others may accept from too, and passes on those that have asked."""
+    """Accepts connections from `listening`, which others may accept from too, and passes on those that have asked.
+
+    `busy` tells how many associations this process serves: the more, the later it accepts, so that they spread.
+    """
 
     def __init__(
-        self, listening: socket.socket, limits: Limits, pass_on: Callable[[Guest], None], sparing: Sparing
+        self,
+        listening: socket.socket,
+        limits: Limits,
+        busy: Callable[[], int],
+        pass_on: Callable[[Guest], None],
+        sparing: Sparing,
     ) -> None:
         self._listening = listening
         self._limits = limits
+        self._busy = busy
         self._pass_on = pass_on
         self._sparing = sparing
         self._closing = False
@@ -161,6 +172,7 @@ class Lobby:
 
     def _accept(self) -> None:
         """Accept one; a second try with nobody there would fail for want of descriptors all the same."""
+        time.sleep(min(self._busy() * _HEAD_START_SECONDS, _LONGEST_HEAD_START))
         try:
             connection, address = self._listening.accept()
         except OSError as error:  # most often another process was quicker

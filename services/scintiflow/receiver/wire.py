@@ -55,7 +55,7 @@ class Server(ThreadedAssociationServer):
         self.visit = visit
         self.numbers = itertools.count(1)
         self._listening = listening
-        self._lobby = Lobby(listening, waiting, self._welcome, sparing)
+        self._lobby = Lobby(listening, waiting, associations.here, self._welcome, sparing)
         self.patience = patience
         self._associations = associations
         self._sparing = sparing

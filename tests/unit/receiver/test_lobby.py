@@ -22,7 +22,7 @@ class Door:
         self._stack = stack
         self._listening = stack.enter_context(socket.create_server(("0.0.0.0", 0), backlog=200))  # all of 127/8
         self.asked: list[Guest] = []
-        self.lobby = Lobby(self._listening, limits, self.asked.append, Sparing())
+        self.lobby = Lobby(self._listening, limits, lambda: 0, self.asked.append, Sparing())
 
     def connect(self, said: bytes = b"", host: str = "127.0.0.1") -> socket.socket:
         """Connect from `host`, say something, and let the lobby see to it."""
