@@ -61,6 +61,7 @@ FAULTS: dict[str, Fault] = {name: Fault(everywhere(value), "read") for name, val
     "a set that does not exist": Fault(everywhere(b"Injected\xe4", b"ISO_IR 999"), "read"),
     "a set that is a sentence": Fault(everywhere(b"Injected", b"../../codec"), "read"),
     "a set that decodes to no text": Fault(everywhere(b"Injected", b"hex"), "read"),
+    "a set with a zero byte inside": Fault(everywhere(b"Injected", b"NO\0SET"), "declined", "read as DICOM"),
     "another set than said": Fault(everywhere("Injected Müller".encode("latin-1"), b"ISO_IR 192"), "read"),
     "32 sets": Fault(everywhere(b"Injected", b"\\".join([b"ISO 2022 IR 100"] * 32)), "read"),
 }

@@ -2,11 +2,11 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 from rich.console import Console
 from rich.table import Table
 
@@ -67,15 +67,16 @@ def summary(store: Store, record: Record) -> dict[str, Any]:
 
 def study_uid(store: Store, record: Record) -> str | None:
     """Read the Study Instance UID from a stored object; None once retention has removed them all."""
-    for digest in record.objects:
-        path = store.study(record.folder) / "objects" / f"{digest}.dcm"
-        try:
-            found = dcmread(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID"]).get("StudyInstanceUID")
-        except (OSError, InvalidDicomError):
-            continue
-        if found:
-            return str(found)
-    return None
+    objects = store.study(record.folder) / "objects"
+    return next(filter(None, (_uid_in(objects / f"{digest}.dcm") for digest in record.objects)), None)
+
+
+def _uid_in(path: Path) -> str | None:
+    try:
+        found = dcmread(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID"]).get("StudyInstanceUID")
+    except Exception:  # pydicom raises nearly anything on malformed input; the others are listed all the same
+        return None
+    return str(found) if found else None
 
 
 def _record_of(store: Store, uid: str) -> Record:

@@ -17,6 +17,7 @@ from scintiflow.dicom.identity import study_folder
 from scintiflow.records import as_json, finding_path, marker_path, note, read_record, result_path
 from scintiflow.store import Store
 from tests.builders import scan
+from tests.corpus.words import everywhere
 
 UID = "1.2.826.0.1.3680043.8.498.1"
 DIGEST = "d" * 64
@@ -70,6 +71,15 @@ def store(tmp_path: Path) -> Store:
 def park(store: Store) -> None:
     """The second destination refuses."""
     note(store, study_folder(UID), "parked", stage="send", destination="ws", revision=1, reason="ws refuses the report")
+
+
+@pytest.mark.parametrize("damage", ["a character set that nobody can look up", "cut short", "empty"])
+def test_an_object_that_cannot_be_read_hides_no_study(store: Store, damage: str) -> None:
+    """One odd or damaged object costs its own study the UID in the list, and the other studies nothing."""
+    odd = everywhere(b"odd", charset=b"NO\0SET")().file()
+    data = {"cut short": odd[:333], "empty": b""}.get(damage, odd)
+    store.put_once(store.study("0" * 32) / "objects" / f"{DIGEST}.dcm", data)
+    assert {study["study_uid"] for study in shown("studies", "--data", store.data)} == {UID, None}
 
 
 def test_studies_tell_state_and_findings(store: Store) -> None:
