@@ -89,8 +89,13 @@ class RawPeer:
         return heard
 
 
-def association_request(calling: str = "PACS", called: str = "SCINTIFLOW", *extra: object) -> bytes:
-    """Return an A-ASSOCIATE-RQ for scans (context 1) and C-ECHO (context 3), with `extra` user information."""
+def association_request(
+    calling: str = "PACS", called: str = "SCINTIFLOW", *extra: object, longest: int | None = 16382
+) -> bytes:
+    """Return an A-ASSOCIATE-RQ for scans (context 1) and C-ECHO (context 3), with `extra` user information.
+
+    `longest` is the maximum length of a PDU that this peer takes; with None it does not say.
+    """
     primitive = A_ASSOCIATE()
     primitive.application_context_name = "1.2.840.10008.3.1.1.1"
     primitive.calling_ae_title, primitive.called_ae_title = calling, called
@@ -98,10 +103,17 @@ def association_request(calling: str = "PACS", called: str = "SCINTIFLOW", *extr
     for number, context in enumerate(contexts):
         context.context_id = 2 * number + 1
     primitive.presentation_context_definition_list = contexts
-    length, implementation = MaximumLengthNotification(), ImplementationClassUIDNotification()
-    length.maximum_length_received, implementation.implementation_class_uid = 16382, "1.2.3"
-    primitive.user_information = [length, implementation, *extra]
+    implementation = ImplementationClassUIDNotification()
+    implementation.implementation_class_uid = "1.2.3"
+    primitive.user_information = [*_maximum_length(longest), implementation, *extra]
     return bytes(A_ASSOCIATE_RQ(primitive).encode())
+
+
+def _maximum_length(longest: int | None) -> Iterator[MaximumLengthNotification]:
+    if longest is not None:
+        item = MaximumLengthNotification()
+        item.maximum_length_received = longest
+        yield item
 
 
 def with_titles(calling: bytes, called: bytes = b"SCINTIFLOW") -> bytes:

@@ -34,5 +34,5 @@ def _is_at(host: str | None, address: str) -> bool:
         return True
     try:
         return address in {info[4][0] for info in socket.getaddrinfo(host, None)}
-    except OSError:
+    except (OSError, UnicodeError):  # nobody of that name, or no name at all
         return False

@@ -57,8 +57,8 @@ class Transfer:
 
     def data(self, context: int, piece: memoryview, *, last: bool) -> None:
         """Take a piece of a data set; a complete one is stored and answered."""
-        if self._request is None or self._part is None:
-            raise Malformed("a data set without a C-STORE")
+        if self._request is None or self._part is None or context != self._context:
+            raise Malformed("a data set without a C-STORE, or in another context")
         self._part.write(piece)
         if last:
             request, part = self._request, self._part
@@ -79,7 +79,7 @@ class Transfer:
             raise Malformed("a message on a context that was not accepted")
         response = store_response(request, *self._visit.store(request, part))
         if self._association.is_established:
-            for pdu in command_pdus(context, response, self._association.requestor.maximum_length):
+            for pdu in command_pdus(context, response, self._association.requestor.maximum_length or 0):
                 self._association.dul.socket.send(pdu)
 
     def _pass_on(self, context: int, command: bytes) -> None:

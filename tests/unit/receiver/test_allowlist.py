@@ -16,6 +16,7 @@ from scintiflow.receiver.allowlist import allows, lines_to_add, who_may_send
         (Allowed(ae_title="PACS", host="localhost"), True),
         (Allowed(ae_title="PACS", host="10.0.0.1"), False),
         (Allowed(ae_title="PACS", host="no-such-host.invalid"), False),
+        (Allowed(ae_title="PACS", host="no..host"), False),
         (Allowed(ae_title="pacs"), False),
         (Allowed(ae_title="OTHER"), False),
     ],
