@@ -15,7 +15,6 @@ from tests.stack import CONFIGURATION, SCINTIFLOW, Stack, free_offset, is_free
 from tests.waiting import wait_for
 
 _SABOTAGE = Path(__file__).parent / "sabotage"
-_FIRST_EPHEMERAL_PORT = 32_768  # above, an outgoing connection may hold a port that we must have again
 
 _WITH_US = """
 import os, signal, sys
@@ -34,7 +33,7 @@ class Installation:
         self.data = folder / "data"
         self.log = folder / "up.log"
         self.temporary = folder / "tmp"
-        self.offset = wait_for(_low_offset)
+        self.offset = free_offset()
         for name in ("armed", "fired", "missing", "stacks"):
             (folder / "sabotage" / name).mkdir(parents=True)
         self.temporary.mkdir()
@@ -105,8 +104,3 @@ class Installation:
     def redis(self) -> Redis:
         """Return a client of its Redis."""
         return Redis(unix_socket_path=str(embedded_socket(self.data)), socket_timeout=5)
-
-
-def _low_offset() -> int | None:
-    offset = free_offset()
-    return offset if max(PORTS.values()) + offset < _FIRST_EPHEMERAL_PORT else None
