@@ -32,6 +32,7 @@ _ASSOCIATE_RQ = 0x01
 _TURN_SECONDS = 0.2  # how late a deadline or a stop may be seen
 _HEAD_START_SECONDS = 0.002  # for a process that serves one association less
 _LONGEST_HEAD_START = 0.01
+_CROWD = 8  # in a row that have not asked: so many genuine peers hardly connect in the same moment
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -132,6 +133,7 @@ class Lobby:
         self._busy = busy
         self._pass_on = pass_on
         self._sparing = sparing
+        self._unasked = 0
         self._closing = False
         self._closed = threading.Event()
         self._guests: dict[Guest, None] = {}
@@ -172,7 +174,8 @@ class Lobby:
 
     def _accept(self) -> None:
         """Accept one; a second try with nobody there would fail for want of descriptors all the same."""
-        time.sleep(min(self._busy() * _HEAD_START_SECONDS, _LONGEST_HEAD_START))
+        if self._unasked < _CROWD:  # a crowd would grow behind our courtesy, and genuine peers wait in it
+            time.sleep(min(self._busy() * _HEAD_START_SECONDS, _LONGEST_HEAD_START))
         try:
             connection, address = self._listening.accept()
         except OSError as error:  # most often another process was quicker
@@ -188,6 +191,7 @@ class Lobby:
             self._send_away(next(iter(self._of[guest.host])), "crowded")
         elif len(self._guests) >= self._limits.sockets:
             self._yield_a_place()
+        self._unasked += 1
         self._guests[guest] = self._of[guest.host][guest] = None
         self._selector.register(guest.connection, selectors.EVENT_READ, guest)
         self._hear(guest)  # most have asked already
@@ -199,6 +203,7 @@ class Lobby:
         except Leaving as leaving:
             self._send_away(guest, leaving.reason)
         else:
+            self._unasked = 0
             self._forget(guest)
             self._pass_on(guest)
 

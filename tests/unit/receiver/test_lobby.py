@@ -3,6 +3,7 @@
 import resource
 import select
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -22,14 +23,20 @@ class Door:
         self._stack = stack
         self._listening = stack.enter_context(socket.create_server(("0.0.0.0", 0), backlog=200))  # all of 127/8
         self.asked: list[Guest] = []
-        self.lobby = Lobby(self._listening, limits, lambda: 0, self.asked.append, Sparing())
+        self.busy = 0
+        self.lobby = Lobby(self._listening, limits, lambda: self.busy, self.asked.append, Sparing())
 
     def connect(self, said: bytes = b"", host: str = "127.0.0.1") -> socket.socket:
         """Connect from `host`, say something, and let the lobby see to it."""
+        peer = self.come(host)
+        self.say(peer, said)
+        return peer
+
+    def come(self, host: str = "127.0.0.1") -> socket.socket:
+        """Connect from `host` and wait at the door."""
         to = ("127.0.0.1", self._listening.getsockname()[1])
         peer = self._stack.enter_context(socket.create_connection(to, timeout=5, source_address=(host, 0)))
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.say(peer, said)
         return peer
 
     def say(self, peer: socket.socket, said: bytes) -> None:
@@ -133,6 +140,17 @@ def test_a_crowd_of_one_address_does_not_cost_another_its_place(open_door: Open)
     door.connect(host="127.0.0.3")
     assert not gone(lonely)
     assert [gone(peer) for peer in crowd] == [True, False, False]
+
+
+def test_a_crowd_gets_no_courtesy_to_other_listeners(open_door: Open) -> None:
+    """A busy listener takes in a crowd as fast as an idle one, so that who comes behind it does not wait."""
+    door, began = open_door(sockets=150, sockets_per_address=150), time.monotonic()
+    door.busy = 20
+    for _ in range(150):
+        door.come()
+    while len(door.lobby) < 150:
+        door.lobby.turn(0.05)
+    assert time.monotonic() - began < 1
 
 
 def test_a_load_balancer_may_look_in(open_door: Open, capsys: pytest.CaptureFixture[str]) -> None:
