@@ -11,8 +11,7 @@ without duplicates, whatever part of a queue was lost::
 
 Work waits in one lane for each calling AE (sorted sets by time), and one key at a time moves on into the stream, from
 the lane whose turn it is: who sends a thousand old studies does not make another one's single study wait for them.
-The stream holds what is leased and at most one piece more, because a blocked reader wakes for a stream only. How much
-a queue holds is the length of `<queue>:bodies`.
+The stream holds what is leased and at most one piece more, because a blocked reader wakes for a stream only.
 
 Nothing here is the truth: every queue can be wiped, and the keeper publishes again what DATA says is missing.
 Works on Redis >= 6.2. Streams are never trimmed; an entry goes with XACK and XDEL together.
@@ -21,7 +20,7 @@ Works on Redis >= 6.2. Streams are never trimmed; an entry goes with XACK and XD
 import random
 import threading
 import time
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -165,6 +164,13 @@ for _, key in ipairs(redis.call('ZRANGE', LATER, 0, -1)) do redis.call('ZADD', L
 """
 
 
+_SIZE = """
+local size = redis.call('XLEN', STREAM) + redis.call('ZCARD', LATER)
+for _, lane in ipairs(redis.call('ZRANGE', TURNS, 0, -1)) do size = size + redis.call('ZCARD', members(lane)) end
+return size
+"""
+
+
 @dataclass(frozen=True)
 class Delivery:
     """One piece of work, leased to one worker."""
@@ -206,6 +212,7 @@ class Stream:
         self._redis = redis
         self._stream = f"scintiflow:{name}"
         self._bodies = f"{self._stream}:bodies"
+        self._lanes = f"{self._stream}:lanes"
         self._turns = f"{self._stream}:turns"
         self._later = f"{self._stream}:later"
         self._retries = f"{self._stream}:retries"
@@ -218,6 +225,7 @@ class Stream:
         self._retry_later = redis.register_script(_QUEUE + _RETRY_LATER)
         self._release_due = redis.register_script(_QUEUE + _RELEASE_DUE)
         self._start_times_anew = redis.register_script(_QUEUE + _START_TIMES_ANEW)
+        self._size = redis.register_script(_QUEUE + _SIZE)
 
     def publish(self, key: str, body: bytes, caller: str = "") -> bool:
         """Queue `body` under `key` among the work of `caller`; False when that key is in the queue already."""
@@ -315,8 +323,8 @@ class Stream:
         return Depth(waiting=waiting, leased=leased, later=later, oldest_seconds=self._oldest_seconds())
 
     def size(self) -> int:
-        """Return how much work the queue holds: waiting, leased or put aside."""
-        return int(self._redis.hlen(self._bodies))
+        """Return how much work can come of the queue: waiting, leased or put aside; bodies alone count for nothing."""
+        return int(self._run(self._size))
 
     def _oldest_seconds(self) -> float:
         lanes = [lane.decode() for lane in cast(list[bytes], self._redis.zrange(self._turns, 0, -1))]
@@ -328,11 +336,17 @@ class Stream:
 
     def drop_foreign_keys(self) -> None:
         """Remove what is of another type than we write under our names: with it, nothing works for good."""
+        self._drop_others(dict(zip(self._keys, _TYPES, strict=True)))
+        lanes = {*self._redis.zrange(self._turns, 0, -1), *self._redis.hvals(self._lanes)}
+        self._drop_others({f"{self._stream}:lane:{lane.decode()}": b"zset" for lane in cast(set[bytes], lanes)})
+
+    def _drop_others(self, ours: Mapping[str, bytes]) -> None:
+        """Remove each key whose type is not the one that `ours` says."""
         with self._redis.pipeline(transaction=False) as pipe:
-            for name in self._keys:
+            for name in ours:
                 pipe.type(name)
             found = pipe.execute()
-        for name, kind, own in zip(self._keys, found, _TYPES, strict=True):
+        for (name, own), kind in zip(ours.items(), found, strict=True):
             if kind not in (own, b"none"):
                 structlog.get_logger().error("removed a key that is not ours", key=name, type=kind.decode())
                 self._redis.delete(name)

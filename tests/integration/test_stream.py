@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from scintiflow import stream as stream_module
 from scintiflow.errors import Failed, Refused, Unavailable
@@ -128,6 +129,30 @@ def test_whatever_part_of_a_queue_is_lost_it_can_be_published_again(queue: Strea
     taken: list[Delivery] = []
     wait_for(all_come, seconds=2)
     assert [delivery.body for delivery in taken] == [b"body"] * len(keys)
+
+
+@pytest.mark.parametrize("lost", ["scintiflow:events", "scintiflow:events:lane:PACS", "scintiflow:events:turns"])
+def test_what_redis_lost_counts_as_waiting_no_more(redis: Redis, lost: str) -> None:
+    """Work that nobody can take and nobody publishes again puts no sender off for ever."""
+    queue = Stream(redis, "events")
+    for key in ("stored", "ended", "stored too"):
+        queue.publish(key, b"body", "PACS")
+    assert queue.size() == 3
+    redis.delete(lost)
+    for delivery in queue.take("keeper", 3, wait_seconds=0.01):
+        queue.acknowledge(delivery)
+    assert queue.size() == queue.depth().waiting == 0
+
+
+def test_what_is_not_ours_behind_a_caller_is_removed(queue: Stream, redis: Redis) -> None:
+    """A key of another type where a caller's work waits stops that caller, and everybody, only until it is removed."""
+    redis.set("scintiflow:ready:lane:PACS", "foreign")
+    with pytest.raises(ResponseError):
+        queue.publish("study:r1", b"body", "PACS")
+    queue.drop_foreign_keys()
+    assert queue.publish("study:r1", b"body", "PACS")
+    queue.drop_foreign_keys()
+    assert [delivery.key for delivery in queue.take("a", 1)] == ["study:r1"]
 
 
 def test_a_trimmed_stream_stops_nobody(queue: Stream, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
