@@ -1,7 +1,6 @@
 """`python -m scintiflow.keeper`: gather studies, keep deadlines, rebuild what Redis lost."""
 
 import socket
-import uuid
 
 from scintiflow.clock import Clock
 from scintiflow.config import Deployment, read_configuration
@@ -35,7 +34,7 @@ def main() -> None:
         clock=Clock(Store(deployment.data)),
     )
     serve_probes(deployment.port("keeper"), keeper.readiness)
-    keeper.keep(f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}", stopped)
+    keeper.keep(socket.gethostname(), stopped)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """`python -m scintiflow.router`: read ready studies."""
 
 import socket
-import uuid
 
 import httpx
 
@@ -33,7 +32,7 @@ def main() -> None:
     work = Work(Stream(redis, "ready"), router.read, router.park, lambda retries: backoff(retries, first=1, cap=30))
     warm()
     serve_probes(deployment.port("router"), work.stream.trouble)
-    consume(work, f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}", settings.studies_at_once, stopped)
+    consume(work, socket.gethostname(), settings.studies_at_once, stopped)
 
 
 if __name__ == "__main__":

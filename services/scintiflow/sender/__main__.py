@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import uuid
 
 from scintiflow.clock import Clock
 from scintiflow.config import Deployment, Destination, read_configuration
@@ -36,7 +35,7 @@ def main() -> None:
         queue = Stream(redis, f"results:{destination.name}")
         return Work(queue, sender.deliver, sender.park, lambda retries: backoff(retries, first, cap))
 
-    worker = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+    worker = socket.gethostname()
     works = [work(destination) for destination in read_configuration(deployment.config).destinations]
 
     def deliver(work: Work) -> None:
