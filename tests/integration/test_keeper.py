@@ -366,6 +366,31 @@ def test_a_replayed_gathering_is_decided_again(store: Store, redis: Redis) -> No
         assert queued(redis).study == FOLDER
 
 
+def test_many_studies_due_at_once_hold_no_event_up(store: Store, redis: Redis) -> None:
+    """However many studies are due, the keeper decides a few at a time and hears of new objects in between."""
+    deadlines = Deadlines(redis)
+    for number in range(100):
+        deadlines.decide_at(f"{number:032x}", due=1.0)
+    a_keeper(store, redis)._take_turn("keeper", threading.Event())
+    assert len(deadlines.due(time.time(), most=100)) >= 50
+
+
+def test_room_is_made_although_a_step_of_the_clock_cannot_be_noted(store: Store, redis: Redis) -> None:
+    """A clock set while the disk is full keeps the keeper from trusting ages, not from what makes the disk well."""
+    arrive(store, redis, a_scan(180, 0))
+    a_keeper(store, redis)._take_turn("keeper", threading.Event())
+    result = Result(name="r1-metastasis-report", kind="report", model="metastasis")
+    delivery = ResultReady(study=FOLDER, revision=1, destination="pacs", results=[result])
+    note(store, FOLDER, "reported", revision=1, deliveries=[delivery])
+    store.put_once(marker_path(store, FOLDER, "pacs", result.name), b'{"at": 1}')
+    (store.data / "clock.jsonl").mkdir()
+    keeper = a_keeper(store, redis, SETTINGS.model_copy(update={"free_bytes_wanted": 1 << 62}))
+    keeper.clock = Clock(store, 0.0)
+    redis.delete("scintiflow:keeper:lease")
+    with keeping(keeper):
+        wait_for(lambda: not read_record(store, FOLDER).objects)
+
+
 def test_what_a_process_that_was_killed_left_half_written_is_removed(store: Store, redis: Redis) -> None:
     """Temporary files of the dead go although no receiver starts anew; those of the living stay."""
     left = store.data / "incoming" / "once-dead"

@@ -44,9 +44,10 @@ class Deadlines:
         """Set when to decide about a study."""
         self._redis.zadd(_DUE, {folder: due}, lt=unless_sooner)
 
-    def due(self, now: float) -> list[str]:
-        """Return the folders whose time has come."""
-        return [folder.decode() for folder in cast(list[bytes], self._redis.zrangebyscore(_DUE, "-inf", now))]
+    def due(self, now: float, most: int) -> list[str]:
+        """Return the folders whose time has come, `most` of them at most, who waits longest first."""
+        found = cast(list[bytes], self._redis.zrangebyscore(_DUE, "-inf", now, start=0, num=most))
+        return [folder.decode() for folder in found]
 
     def next_due(self) -> float | None:
         """Return the earliest time set, or None."""

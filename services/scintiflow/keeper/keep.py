@@ -27,7 +27,7 @@ from scintiflow.stream import Stream
 _DAY = 86_400.0
 _RETENTION_SECONDS = 600.0
 _LONGEST_WAIT = 0.5
-_EVENTS_A_TURN = 20  # who comes next waits for so many at most
+_MOST_A_TURN = 20  # events, and studies to decide: who comes next waits for so many at most
 _REST_AFTER_SWEEP = 3  # times as long as it took: many open studies must not keep the keeper from new ones
 _TRY_AGAIN_SECONDS = 30.0
 _SETTLED_SECONDS = 2.0  # file times are coarse: a change this young may hide a younger one
@@ -94,7 +94,7 @@ class Keeper:
         """Take what the receiver tells; wait no longer than the next deadline allows."""
         due = min(filter(None, [self.deadlines.next_due(), *(queue.next_due() for queue in self._queues())]), default=0)
         wait = min(_LONGEST_WAIT, max(0.0, due - time.time())) if due else _LONGEST_WAIT
-        taken = self.events.take_over(worker, _EVENTS_A_TURN) or self.events.take(worker, _EVENTS_A_TURN, wait)
+        taken = self.events.take_over(worker, _MOST_A_TURN) or self.events.take(worker, _MOST_A_TURN, wait)
         for delivery in taken:
             with _sparing_the_others("of an event"):
                 self._heard(Arrival.FromString(delivery.body))
@@ -118,7 +118,7 @@ class Keeper:
 
     def _decide_due(self) -> None:
         now = time.time()
-        for folder in self.deadlines.due(now):
+        for folder in self.deadlines.due(now, _MOST_A_TURN):
             self.deadlines.decide_at(folder, now + _TRY_AGAIN_SECONDS)  # unless it can be decided now
             with _sparing_the_others(folder):
                 self._decide_if_quiet(folder, now)
@@ -163,12 +163,12 @@ class Keeper:
         if now >= self._next_sweep:
             self._sweep()
             self._measure()
+            self._make_room()  # first of all that writes
             self._look_at_the_clock()
             took = time.monotonic() - now
             self._next_sweep = now + max(self.settings.sweep_seconds, (1 + _REST_AFTER_SWEEP) * took)
         if now >= self._next_retention:
             self._next_retention = now + _RETENTION_SECONDS
-            self._make_room()
             self._retain()
 
     def _look_at_the_clock(self) -> None:
