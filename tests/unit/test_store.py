@@ -55,6 +55,24 @@ def test_an_object_that_comes_again_keeps_the_time_it_first_came(store: Store) -
     assert path.stat().st_mtime == 1.0
 
 
+def test_an_object_whose_study_is_removed_meanwhile_is_not_stored(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told that it is durable, although another folder of that name is there already."""
+    put(store, b"first")
+    study, sync = store.study(FOLDER), os.fsync
+
+    def sync_and_replace(handle: int) -> None:
+        sync(handle)
+        if len(list(study.rglob("*.dcm"))) == 2:
+            study.rename(store.data / "removed")
+            (study / "objects").mkdir(parents=True)
+
+    monkeypatch.setattr(os, "fsync", sync_and_replace)
+    with pytest.raises(Unavailable):
+        put(store, b"second")
+
+
 @pytest.mark.parametrize("folder", ["", "..", "../../etc", "0" * 31, "0" * 33, "G" * 32, f"{FOLDER}\n"])
 def test_only_digests_become_paths(store: Store, folder: str) -> None:
     """A name that is not 32 hexadecimal digits never reaches the file system."""
