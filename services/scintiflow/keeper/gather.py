@@ -2,23 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import structlog
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 
 from scintiflow.contracts.v1.study_pb2 import SelectedView, StudyReady
 from scintiflow.dicom.eligibility import judge
-from scintiflow.dicom.header import LONG_VALUE, text
+from scintiflow.dicom.header import text
 from scintiflow.dicom.identity import is_our_result, study_folder
 from scintiflow.dicom.privacy import log_name
 from scintiflow.dicom.selection import Selection, StoredHeader, select
 from scintiflow.errors import Declined, Refused
+from scintiflow.keeper.headers import Headers
 from scintiflow.records import Event, Record, exclusive, note, read_record
 from scintiflow.store import Store
 
 _REASONS_SHOWN = 3
+_HEADERS = Headers(4 << 20)
 
 
 @dataclass(frozen=True)
@@ -139,16 +140,15 @@ def _object_path(store: Store, folder: str, digest: str) -> Path:
     return store.study(folder) / "objects" / f"{digest}.dcm"
 
 
-@lru_cache(maxsize=4096)
 def _header(path: Path) -> Dataset:
-    """Read an object up to its pixels, its long values only when asked for; objects never change, so once serves.
+    """Read an object up to its pixels.
 
     Raises:
         Declined: it is damaged.
         Refused: the disk does not give it back, so that nobody can tell what it is.
     """
     try:
-        return dcmread(path, defer_size=LONG_VALUE, stop_before_pixels=True)
+        return _HEADERS.read(path)
     except OSError as error:
         raise Refused(f"The disk under DATA does not give an object back ({error.strerror}); repair it.") from error
     except Exception as error:  # pydicom raises nearly anything on malformed input
