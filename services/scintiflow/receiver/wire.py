@@ -28,6 +28,7 @@ from scintiflow.receiver.association import Visit
 from scintiflow.receiver.headcount import Headcount
 from scintiflow.receiver.lobby import Guest, Limits, Lobby
 from scintiflow.receiver.patience import Patience
+from scintiflow.receiver.request import understood
 from scintiflow.receiver.sparing import Sparing
 from scintiflow.receiver.status import A_ABORT, a_associate_rj
 from scintiflow.receiver.transfer import Transfer
@@ -126,7 +127,7 @@ class Connection(RequestHandler):
         guest = self._guest
         if why := visit.admit(guest.calling_ae_title, guest.called_ae_title, guest.host, self.server.ae_title):
             guest.answer(a_associate_rj(why))
-        elif (request := _understood(guest.request)) is None:
+        elif (request := understood(guest.request)) is None:
             visit.turn_away("malformed", guest.host, "aborted a malformed association request", address=guest.host)
             guest.answer(A_ABORT)
         else:
@@ -175,14 +176,3 @@ class Connection(RequestHandler):
         association.dul._run_loop_delay = 0  # it waits on its socket instead
         association.dul.daemon = True
         return connection
-
-
-def _understood(request: bytearray) -> A_ASSOCIATE_RQ | None:
-    """Return an association request decoded, or None if the library would lose its way in it."""
-    pdu = A_ASSOCIATE_RQ()
-    try:
-        pdu.decode(bytes(request))
-        pdu.to_primitive()
-    except Exception:  # whatever a stranger's bytes may raise in there
-        return None
-    return pdu

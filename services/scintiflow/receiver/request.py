@@ -1,0 +1,46 @@
+"""An association request in bytes, read before anything is spent on it (DICOM PS3.8 9.3.2)."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from pynetdicom.pdu import A_ASSOCIATE_RQ
+
+_ITEMS_AT = 74
+_PRESENTATION_CONTEXT = 0x20
+_ITEM_HEADER = 4
+_BEFORE_SYNTAXES = 4  # a presentation context's number and three bytes that mean nothing
+_MOST_ITEMS = 8192  # 128 presentation contexts of 31 transfer syntaxes, each with three negotiations, come to 4,500
+
+
+def understood(request: bytearray) -> A_ASSOCIATE_RQ | None:
+    """Return an association request decoded, or None if the library would lose its way in it, or much time."""
+    if _is_crowded(request):
+        return None
+    pdu = A_ASSOCIATE_RQ()
+    try:
+        pdu.decode(bytes(request))
+        pdu.to_primitive()
+    except Exception:  # whatever a stranger's bytes may raise in there
+        return None
+    return pdu
+
+
+def _is_crowded(request: bytearray) -> bool:
+    """Tell whether it holds more items than anybody has reason for: the library copies what follows each of them."""
+    return next(islice(_all_items(request), _MOST_ITEMS, None), None) is not None
+
+
+def _all_items(request: bytearray) -> Iterator[int]:
+    for kind, begin, end in _items(request, _ITEMS_AT, len(request)):
+        yield kind
+        begin += _BEFORE_SYNTAXES * (kind == _PRESENTATION_CONTEXT)
+        yield from (inner for inner, _, _ in _items(request, begin, end))
+
+
+def _items(request: bytearray, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the kind of each item between two places, and where its content begins and ends."""
+    while end - at >= _ITEM_HEADER:
+        begin = at + _ITEM_HEADER
+        stop = begin + int.from_bytes(request[at + 2 : begin], "big")
+        yield request[at], begin, min(stop, end)
+        at = stop
