@@ -63,6 +63,13 @@ def store(image: Dataset, size: int = 16_000) -> list[bytes]:
     return list(pdus(request(image.SOPClassUID, image.SOPInstanceUID, data_set(image)), size=size))
 
 
+def echo() -> bytes:
+    """Return a C-ECHO."""
+    primitive = C_ECHO()
+    primitive.MessageID, primitive.AffectedSOPClassUID = 2, Verification
+    return b"".join(pdus(primitive, context=3))
+
+
 def status(peer: RawPeer) -> int:
     """Return the status of the answer that comes next, however it is cut."""
     command = b""
@@ -90,13 +97,11 @@ def test_a_message_in_single_bytes_is_understood(associate: Callable[..., RawPee
     """Wherever the network cuts commands, headers of PDUs and the release, they mean the same."""
     peer = associate()
     command, *parts = store(image)
-    echo = C_ECHO()
-    echo.MessageID, echo.AffectedSOPClassUID = 2, Verification
     for piece in (*command, parts[0][:20], *parts[0][20:40], parts[0][40:], *parts[1][:13]):
         peer.say(bytes([piece]) if isinstance(piece, int) else piece)
     peer.say(parts[1][13:] + b"".join(parts[2:]))
     assert status(peer) == STATUS["stored"]
-    for piece in b"".join(pdus(echo, context=3)):
+    for piece in echo():
         peer.say(bytes([piece]))
     assert status(peer) == STATUS["stored"]
     for piece in RELEASE_RQ:
@@ -111,6 +116,8 @@ def test_whatever_length_a_peer_takes_it_is_answered(
     """No PDU is longer than a peer takes, where that is possible; one that does not say takes any."""
     peer = associate(longest)
     peer.say(b"".join(store(image)))
+    assert status(peer) == STATUS["stored"]
+    peer.say(echo())
     assert status(peer) == STATUS["stored"]
 
 

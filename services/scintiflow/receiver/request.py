@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from itertools import islice
 
 from pynetdicom.pdu import A_ASSOCIATE_RQ
+from pynetdicom.pdu_items import MaximumLengthSubItem, UserInformationItem
 
 _ITEMS_AT = 74
 _PRESENTATION_CONTEXT = 0x20
 _ITEM_HEADER = 4
 _BEFORE_SYNTAXES = 4  # a presentation context's number and three bytes that mean nothing
+_OVERHEAD = 6  # bytes of a P-DATA-TF in front of a fragment's content
 _MOST_ITEMS = 8192  # 128 presentation contexts of 31 transfer syntaxes, each with three negotiations, come to 4,500
 
 
@@ -19,10 +21,26 @@ def understood(request: bytearray) -> A_ASSOCIATE_RQ | None:
     pdu = A_ASSOCIATE_RQ()
     try:
         pdu.decode(bytes(request))
+        _let_answer(pdu)
         pdu.to_primitive()
     except Exception:  # whatever a stranger's bytes may raise in there
         return None
     return pdu
+
+
+def _let_answer(pdu: A_ASSOCIATE_RQ) -> None:
+    """Let a peer that does not say how long a PDU it takes, or less than any is, take any: it could not be answered."""
+    information = pdu.user_information
+    if information is None:
+        information = UserInformationItem()
+        pdu.variable_items.append(information)
+    lengths = [item for item in information.user_data if isinstance(item, MaximumLengthSubItem)]
+    if not lengths:
+        lengths = [MaximumLengthSubItem()]
+        information.user_data += lengths
+    for length in lengths:
+        if (length.maximum_length_received or 0) <= _OVERHEAD:
+            length.maximum_length_received = 0
 
 
 def _is_crowded(request: bytearray) -> bool:

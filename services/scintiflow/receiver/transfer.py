@@ -79,7 +79,7 @@ class Transfer:
             raise Malformed("a message on a context that was not accepted")
         response = store_response(request, *self._visit.store(request, part))
         if self._association.is_established:
-            for pdu in command_pdus(context, response, self._association.requestor.maximum_length or 0):
+            for pdu in command_pdus(context, response, self._association.requestor.maximum_length):
                 self._association.dul.socket.send(pdu)
 
     def _pass_on(self, context: int, command: bytes) -> None:

@@ -35,6 +35,16 @@ def test_the_largest_request_that_makes_sense_is_understood() -> None:
     assert len(decoded.to_primitive().presentation_context_definition_list) == len(classes)
 
 
+def test_a_request_without_user_information_can_be_answered() -> None:
+    """A peer that says nothing of itself takes PDUs of any length."""
+    decoded = A_ASSOCIATE_RQ()
+    decoded.decode(association_request())
+    decoded.variable_items.remove(decoded.user_information)
+    silent = understood(bytearray(decoded.encode()))
+    assert silent is not None
+    assert silent.to_primitive().maximum_length_received == 0
+
+
 @pytest.mark.parametrize(
     "items",
     [
