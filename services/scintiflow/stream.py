@@ -477,11 +477,16 @@ def _put_off(work: Work, delivery: Delivery, error: Unavailable) -> None:
 
 
 def _park(work: Work, delivery: Delivery, reason: str) -> None:
-    """Park the work; where the disk does not take the reason, it comes back."""
+    """Park the work; where the disk does not take the reason, it comes back.
+
+    What cannot even be parked, as a body that nobody understands, leaves the queue all the same: DATA knows better.
+    """
     try:
         work.park(delivery, reason)
     except Unavailable as error:
         return _put_off(work, delivery, error)
+    except Exception:
+        structlog.get_logger().exception("dropped work that cannot be parked", queue=work.stream.name, reason=reason)
     return work.stream.acknowledge(delivery)
 
 

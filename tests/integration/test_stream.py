@@ -217,6 +217,20 @@ def test_parking_waits_for_a_disk_that_takes_the_reason(queue: Stream) -> None:
     assert parked == ["Its pixel data cannot be decoded."]
 
 
+def test_work_that_cannot_even_be_parked_makes_way_for_the_right_one(queue: Stream) -> None:
+    """A body that nobody understands leaves the queue after three tries, so that the keeper can publish it again."""
+
+    def misunderstand(delivery: Delivery, reason: str = "") -> None:
+        raise ValueError(delivery.body)
+
+    work = Work(queue, misunderstand, misunderstand, lambda _: 0.0)
+    queue.publish("study:r1", b"foreign")
+    for _ in range(3):
+        settle(work, queue.take("a", 1)[0])
+        queue.release_due()
+    assert queue.publish("study:r1", b"body")
+
+
 @pytest.mark.parametrize("error", [Failed("The PACS refuses it."), ZeroDivisionError()])
 def test_failures_are_parked_after_three(queue: Stream, error: Exception) -> None:
     """A failure that may pass gets three tries in all, then a person."""
