@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +23,6 @@ from scintiflow.errors import Refused, Unavailable
 
 _FOLDER = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_SYNCING = ThreadPoolExecutor(16, thread_name_prefix="sync")
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,13 @@ class Store:
         with _disk_trouble():
             objects.mkdir(parents=True, exist_ok=True)
             with _opened(objects) as handle:
-                above = _SYNCING.submit(self._sync_above, objects)  # while the file is on its way to the disk
                 new = not target.exists()
                 if not new:
                     os.utime(part, (time.time(), target.stat().st_mtime))  # it came when it first came
                 _sync(part)
                 part.rename(target)  # over an equal file at worst: the name is the content
                 os.fsync(handle)
-                above.result()
+                self._sync_folders(objects.parent)
                 if not os.path.samestat(os.fstat(handle), objects.stat()):
                     raise Unavailable("The study was removed in the meantime; try again.")
         return new
@@ -161,23 +159,19 @@ class Store:
             yield
 
     def _sync_folders(self, folder: Path) -> None:
-        """Make the entries of `folder` durable, and those of the folders above it, up to DATA."""
-        above = _SYNCING.submit(self._sync_above, folder)
-        _sync(folder)
-        above.result()
-
-    def _sync_above(self, folder: Path) -> None:
-        """Make the folders that lead from DATA to `folder` durable.
+        """Make the entries of `folder` durable, and those of the folders above it, up to DATA.
 
         Also if they were there: whoever made them may not have come to syncing them yet. What all studies have in
-        common is synced once for all who wait for it.
+        common is synced once for all who wait for it, and above that once for ever.
         """
-        common = (self.data / "studies", self.data)
-        for level in folder.parents:
-            if level in common:
+        for level in (folder, *folder.parents):
+            if level == self.data / "studies":
                 _shared_sync(level).join()
-            elif level.is_relative_to(self.data):
-                _sync(level)
+                _sync_once(self.data)
+                return
+            _sync(level)
+            if level == self.data:
+                return
 
 
 class SharedSync:
@@ -208,6 +202,11 @@ class SharedSync:
 @cache
 def _shared_sync(folder: Path) -> SharedSync:
     return SharedSync(lambda: _sync(folder))
+
+
+@cache
+def _sync_once(folder: Path) -> None:
+    _sync(folder)
 
 
 @contextmanager

@@ -37,8 +37,8 @@ PLANTS = {
     ),
     "0000 before the folder is synced": Plant(
         "store.py",
-        "                os.fsync(handle)\n                above.result()\n",
-        "                above.result()\n",
+        "                os.fsync(handle)\n                self._sync_folders(objects.parent)\n",
+        "                self._sync_folders(objects.parent)\n",
         "0000 sent, keeper not told, power cut",
         "was answered 0000 and is not on disk",
     ),

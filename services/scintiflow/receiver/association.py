@@ -160,7 +160,7 @@ class Visit:
         part.close()
         if part.trouble:
             raise part.trouble
-        header = read_header(part.path, part.data_set_at, UID(part.syntax))
+        header = read_header(part.path, part.data_set_at, UID(part.syntax), part.head)
         if (header.sop_class, header.sop_instance) != (request.sop_class, request.sop_instance):
             return "mismatch", "The data set is of another SOP class or instance than its command."
         folder = study_folder(header.study)

@@ -36,6 +36,12 @@ _LONGEST_WANTED = 128
 _PIXELS = {0x7FE00008: 32, 0x7FE00009: 64, 0x7FE00010: None}
 """Float, Double Float and plain Pixel Data; the number is their fixed Bits Allocated."""
 
+_NOTED = _WANTED | _PIXELS.keys()
+_SHORT = {order: struct.Struct(f"{order}HH2sH") for order in "<>"}  # group, element, VR, length
+_LENGTH = {order: struct.Struct(f"{order}L") for order in "<>"}
+
+_Bytes = bytes | bytearray | mmap.mmap
+
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
@@ -53,28 +59,40 @@ def is_uid(text: str) -> bool:
     return len(text) <= 64 and _UID.fullmatch(text) is not None
 
 
-def read_header(path: Path, start: int, syntax: UID) -> Header:
+def read_header(path: Path, start: int, syntax: UID, head: bytes | bytearray) -> Header:
     """Walk the data set that begins at byte `start` of a file and is encoded in transfer syntax `syntax`.
+
+    `head` is as much of the file as is in memory, from its first byte; most often the rest need not be looked at.
 
     Raises:
         Refused: the data set is broken; the sentence says how.
     """
+    end = path.stat().st_size
+    try:
+        return _header(head, start, end, syntax)
+    except struct.error:
+        pass
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        walk = _Walk(data, "<" if syntax.is_little_endian else ">")
         try:
-            walk.data_set(start, len(data), syntax.is_implicit_VR)
+            return _header(data, start, end, syntax)
         except struct.error:
             raise Refused("The data set ends inside an element.") from None
-        walk.check_pixels(compressed=syntax.is_encapsulated)
-        walk.uid(_SERIES)  # nothing reads it here, but results point at it
-        return Header(walk.uid(_SOP_CLASS), walk.uid(_SOP_INSTANCE), walk.uid(_STUDY))
+
+
+def _header(data: _Bytes, start: int, end: int, syntax: UID) -> Header:
+    """Walk what there is of a file of `end` bytes; a `struct.error` says that more of it would be needed."""
+    walk = _Walk(data, "<" if syntax.is_little_endian else ">")
+    walk.data_set(start, end, syntax.is_implicit_VR)
+    walk.check_pixels(compressed=syntax.is_encapsulated)
+    walk.uid(_SERIES)  # nothing reads it here, but results point at it
+    return Header(walk.uid(_SOP_CLASS), walk.uid(_SOP_INSTANCE), walk.uid(_STUDY))
 
 
 @dataclass
 class _Walk:
     """One pass over a data set."""
 
-    data: mmap.mmap
+    data: _Bytes
     order: str
     values: dict[int, bytes] = field(default_factory=dict)
     pixels: int | None = None
@@ -98,8 +116,10 @@ class _Walk:
             if tag in seen:  # one reader would believe the first, another the second
                 raise Refused(f"It has the element {_shown(tag)} twice.")
             seen.add(tag)
-            stop = self._value(tag, vr, at, length, end, implicit, depth)
-            if depth == 0:
+            stop = at + length
+            if stop > end or vr not in _SHORT_VRS:
+                stop = self._value(tag, vr, at, length, end, implicit, depth)
+            if depth == 0 and (tag in _NOTED or self.pixels is not None):
                 self._note(tag, at, stop, length)
             at = stop
         if delimited:
@@ -141,18 +161,16 @@ class _Walk:
         self.elements += 1
         if self.elements > _MOST_ELEMENTS:
             raise Refused(f"It has more than {_MOST_ELEMENTS:,} elements.")
-        group, number = struct.unpack_from(f"{self.order}HH", self.data, at)
+        group, number, vr, length = _SHORT[self.order].unpack_from(self.data, at)
         tag = group << 16 | number
         if implicit or group == 0xFFFE:
-            (length,) = struct.unpack_from(f"{self.order}L", self.data, at + 4)
+            (length,) = _LENGTH[self.order].unpack_from(self.data, at + 4)
             return tag, b"", length, at + 8
-        vr = self.data[at + 4 : at + 6]
         if vr in _SHORT_VRS:
-            (length,) = struct.unpack_from(f"{self.order}H", self.data, at + 6)
             return tag, vr, length, at + 8
         if vr not in _LONG_VRS:  # nobody knows how long the length of any other is
             raise Refused("It has an element without a known value representation; is it in another transfer syntax?")
-        (length,) = struct.unpack_from(f"{self.order}L", self.data, at + 8)
+        (length,) = _LENGTH[self.order].unpack_from(self.data, at + 8)
         return tag, vr, length, at + 12
 
     def _value(self, tag: int, vr: bytes, at: int, length: int, end: int, implicit: bool, depth: int) -> int:
@@ -206,7 +224,9 @@ class _Walk:
         if tag in _WANTED:
             if stop - at > _LONGEST_WANTED:
                 raise Refused(f"Its element {_shown(tag)} is longer than any such value.")
-            self.values[tag] = self.data[at:stop]
+            if stop > len(self.data):
+                raise struct.error
+            self.values[tag] = bytes(self.data[at:stop])
         elif tag in _PIXELS:
             if self.pixels is not None:
                 raise Refused("It has pixel data of two kinds.")

@@ -12,6 +12,7 @@ from scintiflow.dicom.identity import IMPLEMENTATION_UID
 from scintiflow.errors import Refused, ScintiflowError, Unavailable
 from scintiflow.receiver.header import is_uid
 
+_HEAD_BYTES = 1 << 16  # in most objects pixel data begin before
 _LOOK_BYTES = 1 << 24  # written between two looks at the room that is left
 
 
@@ -29,6 +30,8 @@ class Part:
         self.syntax = ""
         self.data_set_at = 0
         """Where the data set begins, behind the file meta information."""
+        self.head = bytearray()
+        """The first bytes of the file, for who wants to look into it."""
         self.trouble: ScintiflowError | None = None
         self._digest = hashlib.sha256()
         self._file: FileIO | None = None
@@ -58,6 +61,8 @@ class Part:
             if self._file.write(fragment) != len(fragment):
                 raise Unavailable("The disk is full; try again later.")
             self._digest.update(fragment)
+            if self.size < _HEAD_BYTES:
+                self.head += fragment[: _HEAD_BYTES - self.size]
             self.size += len(fragment)
             if self.size >= self._look_at:
                 self._look()

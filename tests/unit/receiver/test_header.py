@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -66,16 +67,46 @@ def encoded(dataset: Dataset, syntax: UID = ExplicitVRLittleEndian) -> bytes:
     return file.getvalue()
 
 
+def _outcome(read: Callable[[], Header]) -> Header | str:
+    """Return a header, or the sentence that says why there is none."""
+    try:
+        return read()
+    except Refused as error:
+        return str(error)
+
+
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[..., Header]:
-    """Return what reads the header of data set bytes, behind some bytes that are not its own."""
+    """Return what reads the header of data set bytes, behind some bytes that are not its own.
+
+    However much of the file is in memory, the outcome must be the same.
+    """
 
     def read(data: bytes, syntax: UID = ExplicitVRLittleEndian) -> Header:
         path = tmp_path / "part"
-        path.write_bytes(b"meta" + data)
-        return read_header(path, 4, syntax)
+        file = b"meta" + data
+        path.write_bytes(file)
+        known = (0, len(file) // 2, len(file))
+        outcomes = {_outcome(partial(read_header, path, 4, syntax, file[:length])) for length in known}
+        assert len(outcomes) == 1, "it depends on how much is in memory"
+        (outcome,) = outcomes
+        if isinstance(outcome, str):
+            raise Refused(outcome)
+        return outcome
 
     return read
+
+
+@pytest.mark.parametrize("broken", [0, 1])
+@pytest.mark.parametrize("kind", ["plain", "compressed"])
+def test_it_makes_no_difference_how_much_is_in_memory(tmp_path: Path, kind: str, broken: int) -> None:
+    """Wherever the part that is in memory ends, a header is read, or refused, as from the file."""
+    dataset, syntax = (image(), ExplicitVRLittleEndian) if kind == "plain" else (compressed(), JPEGLSLossless)
+    path, data = tmp_path / "part", encoded(dataset, syntax)
+    path.write_bytes(data[: len(data) - broken])
+    outcomes = [_outcome(partial(read_header, path, 0, syntax, data[:known])) for known in range(len(data) - broken)]
+    assert len(set(outcomes)) == 1
+    assert (outcomes[0] == SOUND) != bool(broken)
 
 
 @pytest.mark.parametrize("syntax", PLAIN)
