@@ -18,7 +18,7 @@ from tests.waiting import wait_for
 
 OUT_OF_RESOURCES = 0xA700
 QUEUES = ("events", "ready", "results:pacs")
-PARTS = ("", ":bodies", ":entries", ":lanes", ":turns", ":later", ":retries", ":failures")
+PARTS = ("", ":bodies", ":entries", ":lanes", ":turns", ":later", ":retries", ":failures", ":lane:PACS")
 
 Fault = Callable[[RedisServer], Iterator[None]]
 
