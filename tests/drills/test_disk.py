@@ -119,6 +119,20 @@ def test_a_slow_fsync_is_waited_for_and_delays_no_other(
         assert time.monotonic() - began >= 2
 
 
+def test_a_peer_that_waits_for_our_disk_is_not_silent(
+    tmp_path: Path, image: Dataset, peer: Callable[[str], str]
+) -> None:
+    """A disk that takes longer than a peer may be silent costs the peer its time, not its association."""
+    settings = {"SCINTIFLOW_RECEIVER_NETWORK_TIMEOUT": "1", "SCINTIFLOW_RECEIVER_LISTENERS": "1"}
+    with running_receiver(tmp_path, **settings) as receiver:
+        (listener,) = receiver.listeners()
+        with (
+            injected(peer("/usr/bin/strace"), [listener.pid], f"{SYNCS}:delay_enter=2000000"),
+            associated(receiver, image) as association,
+        ):
+            assert c_store(association, image).Status == STATUS["stored"]
+
+
 @pytest.fixture(scope="module")
 def pacs() -> Iterator[Pacs]:
     """A PACS; each test says what it answers."""

@@ -3,6 +3,7 @@
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,6 +24,7 @@ from scintiflow.receiver.status import STATUS
 from scintiflow.sender.c_store import c_store
 from scintiflow.stream import Stream
 from tests.builders import file_bytes, scan
+from tests.clocks import HOUR, SetClock
 from tests.raw_store import data_set, request, send_bytes
 from tests.receiver import Receiver, running_receiver
 from tests.stack import send
@@ -217,6 +219,17 @@ def test_associations_spread_over_the_listeners(receiver: Receiver) -> None:
     for association in associations:
         association.release()
     assert max(serving.count(listener) for listener in set(serving)) <= 6
+
+
+def test_a_clock_that_is_set_cuts_no_association(start: Start, image: Dataset, tmp_path: Path) -> None:
+    """Who was silent for a moment is not taken for one that was silent for an hour."""
+    clock = SetClock(tmp_path)
+    receiver = start(**clock.environment)
+    association = call(receiver)
+    clock.set_ahead(HOUR)
+    time.sleep(0.5)  # it would be cut in this time
+    assert c_store(association, image).Status == STATUS["stored"]
+    association.release()
 
 
 def test_a_stop_lets_associations_finish(start: Start, image: Dataset) -> None:

@@ -3,9 +3,12 @@
 import queue
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+
+from pynetdicom.timer import Timer
 
 WAIT_SECONDS = 0.1  # how late a timer may be seen; whatever else happens wakes whom it concerns
 
@@ -55,6 +58,26 @@ class Pace(threading.Event):
         self._nudged.wait(WAIT_SECONDS)
         self._nudged.clear()
         return super().wait(timeout)
+
+
+class Silence(Timer):
+    """How long a peer has said nothing: by a clock that nobody sets, and not while we are at work for it."""
+
+    _began: float | None = None
+
+    def start(self) -> None:
+        """Count from now."""
+        self._began = time.monotonic()
+
+    def stop(self) -> None:
+        """Count no more until started."""
+        self._began = None
+
+    @property
+    def expired(self) -> bool:
+        """Tell whether it has lasted too long."""
+        began, longest = self._began, self.timeout
+        return began is not None and longest is not None and time.monotonic() - began > longest
 
 
 class WakingQueue(queue.Queue[Any]):

@@ -117,9 +117,10 @@ class WaitingSocket(AssociationSocket):
                 return True  # it will meet the error itself
             if count == 0:
                 return True
-            dul._idle_timer.restart()
             self._patience.heard(count)
+            dul._idle_timer.stop()  # now it waits for us
             self._take(self._buffer[: kept + count])
+            dul._idle_timer.start()
         return False
 
     def _take(self, stream: memoryview) -> None:

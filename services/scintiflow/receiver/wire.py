@@ -32,7 +32,7 @@ from scintiflow.receiver.request import understood
 from scintiflow.receiver.sparing import Sparing
 from scintiflow.receiver.status import A_ABORT, a_associate_rj
 from scintiflow.receiver.transfer import Transfer
-from scintiflow.receiver.waiting import WAIT_SECONDS, Pace, WakingQueue
+from scintiflow.receiver.waiting import WAIT_SECONDS, Pace, Silence, WakingQueue
 from scintiflow.receiver.waiting_socket import WaitingSocket
 
 log = structlog.get_logger()
@@ -173,6 +173,7 @@ class Connection(RequestHandler):
         association.dul.to_user_queue = WakingQueue(pace.nudge)
         association.dul.to_provider_queue = WakingQueue(connection.alarm.ring)
         association.dimse.msg_queue = WakingQueue(pace.nudge)
+        association.dul._idle_timer = Silence(association.network_timeout)
         association.dul._run_loop_delay = 0  # it waits on its socket instead
         association.dul.daemon = True
         return connection
