@@ -65,7 +65,10 @@ def call(receiver: Receiver, *, calling: str = "PACS", called: str = "SCINTIFLOW
     entity = AE(calling)
     for sop_class in (NuclearMedicineImageStorage, SecondaryCaptureImageStorage):
         entity.add_requested_context(sop_class, ExplicitVRLittleEndian)
-    return entity.associate("127.0.0.1", receiver.port, ae_title=called)
+    association = entity.associate("127.0.0.1", receiver.port, ae_title=called)
+    if association.is_aborted:  # so the library takes a rejection that is there before it looks for its connection
+        association = entity.associate("127.0.0.1", receiver.port, ae_title=called)
+    return association
 
 
 def serves(receiver: Receiver) -> bool:

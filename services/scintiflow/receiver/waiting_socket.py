@@ -171,6 +171,9 @@ class WaitingSocket(AssociationSocket):
 
 def _wait(connection: socket.socket, event: int, seconds: float) -> bool:
     """Wait until a socket is ready for `event`, `seconds` at most; tell whether it is."""
+    descriptor = connection.fileno()
+    if descriptor < 0:
+        raise OSError("closed by another thread")
     poll = select.poll()
-    poll.register(connection, event)
+    poll.register(descriptor, event)
     return bool(poll.poll(max(0, math.ceil(seconds * 1000))))
