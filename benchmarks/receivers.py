@@ -55,6 +55,7 @@ def ours(folder: Path) -> Iterator[Receiver]:
         "SCINTIFLOW_CONFIG": str(folder / "scintiflow.toml"),
         "SCINTIFLOW_PORT_OFFSET": str(offset),
         "SCINTIFLOW_REDIS_URL": f"unix://{redis[redis.index('--unixsocket') + 1]}",
+        "SCINTIFLOW_RECEIVER_MAXIMUM_BACKLOG": str(10**9),  # no keeper is there to work on it
     }
     command = [sys.executable, "-m", "scintiflow.receiver"]
     with _running(list(redis), {}), _running(command, settings) as process:
