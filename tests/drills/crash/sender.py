@@ -20,7 +20,7 @@ from tests.drills.crash.studies import Study, digest
 ASSOCIATIONS = 4
 SUCCESS = 0x0000
 _PAUSE_SECONDS = 0.2
-_BETWEEN_SECONDS = 1.5  # some two studies a second: what is restarted needs a processor too
+_BETWEEN_SECONDS = 3.0  # some five studies in four seconds: what is restarted needs a processor too
 _PATIENCE_SECONDS = 10.0
 _LOOK_SECONDS = 3.0
 _MOST_OWED = 12
