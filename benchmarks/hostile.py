@@ -1,9 +1,10 @@
 """Are genuine peers served while hostile ones stand at the door? C-STORE latency, quiet and beside them.
 
-`python -m benchmarks.hostile [--quick] [--json FILE]`, from the repository's root. One genuine peer after the other
-associates, stores one object and releases, while 311 connections stay silent, while 311 drip a byte each second, and
-while others flood the port with zeros. The same beside pynetdicom's own SCP as it comes and, where it is installed,
-DCMTK's storescp; those two keep nothing durable. A peer that has no answer within `PATIENCE_SECONDS` was not served.
+`python -m benchmarks.hostile [--quick] [--only NAME] [--json FILE]`, from the repository's root. One genuine peer after
+the other associates, stores one object and releases, while 311 connections stay silent, while 311 drip a byte each
+second, and while others flood the port with zeros. The same beside pynetdicom's own SCP as it comes and, where it is
+installed, DCMTK's storescp; those two keep nothing durable. A peer that has no answer within `PATIENCE_SECONDS` was not
+served.
 """
 
 import argparse
@@ -19,12 +20,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from benchmarks.provenance import provenance
@@ -35,11 +38,14 @@ from tests.receiver import running_receiver
 from tests.stack import is_free
 from tests.waiting import wait_for
 
+Met = dict[str, dict[str, float | None]]
+"""Condition -> what genuine peers met."""
+
 CROWD = 311
 PATIENCE_SECONDS = 5.0
 STORESCP = Path("/usr/bin/storescp")
 SETTLING_SECONDS = 4
-OBJECTS, OBJECTS_OF_OTHERS = {"scintiflow": 200}, 40
+OBJECTS, OBJECTS_OF_OTHERS = {"scintiflow": 200}, 20
 REQUEST_BEGUN = b"\1\0\0\0\xff\xff" + bytes(1000)
 
 DEFAULT_SCP = """
@@ -93,24 +99,27 @@ def main() -> None:
     """Run, print one table, and write JSON on request."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="15 objects a condition")
+    parser.add_argument("--only", choices=servers(), help="one server, without the others beside it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     arguments = parser.parse_args()
-    found = {
-        name: measure(server, 15 if arguments.quick else OBJECTS.get(name, OBJECTS_OF_OTHERS))
-        for name, server in servers().items()
-    }
-    us = found["scintiflow"]
-    quiet = us["quiet"]["p99_ms"]
-    report: dict[str, object] = {
-        f"p99_{condition}_over_quiet": row["p99_ms"] / quiet if row["p99_ms"] and quiet else None
-        for condition, row in us.items()
-        if condition != "quiet"
-    }
-    report["served"] = min(row["served"] or 0 for row in us.values())
-    report |= {"servers": found} | provenance("scintiflow", "pynetdicom")
+    names = [arguments.only] if arguments.only else list(servers())
+    found = {name: measure(name, 15 if arguments.quick else OBJECTS.get(name, OBJECTS_OF_OTHERS)) for name in names}
+    report = ratios(found.get("scintiflow", {})) | {"servers": found} | provenance("scintiflow", "pynetdicom")
     show(found)
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1))
+
+
+def ratios(us: Met) -> dict[str, Any]:
+    """Return how p99 beside hostile peers compares with p99 in the quiet, and the least share served."""
+    if not us:
+        return {}
+    quiet = us["quiet"]["p99_ms"]
+    return {
+        f"p99_{condition}_over_quiet": row["p99_ms"] / quiet if row["p99_ms"] and quiet else None
+        for condition, row in us.items()
+        if condition != "quiet"
+    } | {"served": min(row["served"] or 0 for row in us.values())}
 
 
 def servers() -> dict[str, Callable[[], AbstractContextManager[Scp]]]:
@@ -160,11 +169,11 @@ def _running(command: list[str], port: int) -> Iterator[Scp]:
             process.kill()
 
 
-def measure(server: Callable[[], AbstractContextManager[Scp]], objects: int) -> dict[str, dict[str, float | None]]:
+def measure(name: str, objects: int) -> Met:
     """Return what genuine peers meet under each condition; each has a fresh server."""
     found = {}
-    for condition, hostile in CONDITIONS.items():
-        with server() as scp:
+    for condition, hostile in track(CONDITIONS.items(), name):
+        with servers()[name]() as scp:
             store(scp.port)
             store(scp.port)
             before = scp.memory()
@@ -310,7 +319,7 @@ def _in_background(work: Callable[[], None], threads: int) -> Iterator[None]:
             worker.join(10)
 
 
-def show(found: dict[str, dict[str, dict[str, float | None]]]) -> None:
+def show(found: dict[str, Met]) -> None:
     """Print the table."""
     table = Table("server", "condition", "served", "p50 ms", "p99 ms", "KiB a socket", "threads", title="At the door")
     for server, rows in found.items():
