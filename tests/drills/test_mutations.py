@@ -33,6 +33,7 @@ from tests.corpus.fault import Sent, fresh, sent
 from tests.corpus.pixels import compressed, icon, j2k, jls, jpeg, rle, twice
 
 AT_THE_DOOR, BEFORE_THE_KEEPER, IN_THE_DECODER = 12_000, 3_000, 150
+HEAD_BYTES = 1 << 16  # so much of an object the receiver has in memory
 DOOR_SECONDS, KEEPER_SECONDS = 1.0, 5.0
 """Of CPU for one object. A sound one takes a thousandth of it."""
 MEMORY_BYTES = 512 << 20
@@ -148,10 +149,11 @@ def bounded(name: str, seconds: float) -> Iterator[None]:
 def at_the_door(name: str, sound: Sent, data: bytes, path: Path) -> Header | None:
     """Return what the door reads of a mutant; None if it refuses it."""
     meta = file_meta(sound.sop_class, sound.sop_instance, sound.syntax)
-    path.write_bytes(meta + data)
+    file = meta + data
+    path.write_bytes(file)
     with bounded(name, DOOR_SECONDS):
         try:
-            return read_header(path, len(meta), sound.syntax)
+            return read_header(path, len(meta), sound.syntax, file[:HEAD_BYTES])
         except Refused as refused:
             assert str(refused).endswith((".", "?")), name
             return None
