@@ -63,6 +63,13 @@ class RawPeer:
         head = self._exactly(6)
         return head + self._exactly(int.from_bytes(head[2:], "big"))
 
+    def still_open(self, count: int) -> bool:
+        """Read `count` bytes at most; tell whether the other side has not closed."""
+        try:
+            return bool(self.socket.recv(count))
+        except ConnectionError:
+            return False
+
     def until_closed(self, seconds: float = 15, drip: bytes = b"") -> bytes:
         """Return all that still comes, while saying `drip` byte by byte; fail when it is not closed in time."""
         heard, deadline, rest = b"", time.monotonic() + seconds, iter(drip)

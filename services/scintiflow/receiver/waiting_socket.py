@@ -45,6 +45,8 @@ class WaitingSocket(AssociationSocket):
         self._transfer = transfer
         self._visit = visit
         self._patience = patience
+        self._answers_may_wait = patience.window
+        """Seconds, for all PDUs together: a peer that reads an answer before it asks again keeps none of them waiting."""
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._unread = b""
         self._descriptor = client_socket.fileno()
@@ -86,16 +88,13 @@ class WaitingSocket(AssociationSocket):
 
     def send(self, bytestream: bytes) -> None:
         """Send a PDU, or give up a peer that does not read."""
-        deadline = time.monotonic() + self._patience.window
         view = memoryview(bytestream)
         try:
             while self.socket is not None and view:
                 try:
                     view = view[self.socket.send(view) :]
                 except BlockingIOError:
-                    if not _wait(self.socket, select.POLLOUT, deadline - time.monotonic()):
-                        self._visit.fault = "too_slow"
-                        raise TimeoutError("the peer does not read") from None
+                    self._wait_for_room(self.socket)
         except OSError:
             self.event_queue.put("Evt17")  # transport connection closed
 
@@ -153,6 +152,14 @@ class WaitingSocket(AssociationSocket):
         _wait(connection, select.POLLIN, self._patience.left)
         if not self._bears(time.monotonic() - began):
             raise TimeoutError("the peer sends too slowly")
+
+    def _wait_for_room(self, connection: socket.socket) -> None:
+        began = time.monotonic()
+        has_room = _wait(connection, select.POLLOUT, self._answers_may_wait)
+        self._answers_may_wait -= time.monotonic() - began
+        if not has_room:
+            self._visit.fault = "too_slow"
+            raise TimeoutError("the peer does not read")
 
     def _bears(self, seconds: float) -> bool:
         if self._patience.bears(seconds):

@@ -37,6 +37,8 @@ from scintiflow.receiver.waiting_socket import WaitingSocket
 
 log = structlog.get_logger()
 
+_ANSWERS_BYTES = 1 << 16  # in the kernel for a peer that does not read; some hundred answers, of which one is due
+
 
 class Server(ThreadedAssociationServer):
     """Serves associations on a listening socket that other processes accept from too."""
@@ -66,7 +68,8 @@ class Server(ThreadedAssociationServer):
         """Take the inherited socket in place of the one just made."""
         self.socket.close()
         self.socket = self._listening
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit both
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ANSWERS_BYTES)
 
     def server_activate(self) -> None:
         """Do nothing: the parent listens already."""
