@@ -46,7 +46,7 @@ class WaitingSocket(AssociationSocket):
         self._visit = visit
         self._patience = patience
         self._answers_may_wait = patience.window
-        """Seconds, for all PDUs together: a peer that reads an answer before it asks again keeps none of them waiting."""
+        """Seconds, for all PDUs together: who reads an answer before asking again keeps none of them waiting."""
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._unread = b""
         self._descriptor = client_socket.fileno()
