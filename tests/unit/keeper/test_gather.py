@@ -1,0 +1,66 @@
+"""What the keeper decides, and what it costs to."""
+
+import tracemalloc
+from pathlib import Path
+
+from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
+from scintiflow.contracts.v1.study_pb2 import StudyReady
+from scintiflow.dicom.identity import study_folder
+from scintiflow.keeper.gather import gather, may_complete
+from scintiflow.records import note
+from scintiflow.store import Store
+from tests.builders import file_bytes, scan, study_uid
+
+FOLDER = study_folder(study_uid("usual"))
+
+
+def put(data: Store, objects: list[bytes]) -> list[str]:
+    """Let a study hold these objects, under made-up digests; return those."""
+    digests = [f"{number:064x}" for number in range(len(objects))]
+    folder = data.study(FOLDER) / "objects"
+    folder.mkdir(parents=True)
+    for digest, content in zip(digests, objects, strict=True):
+        (folder / f"{digest}.dcm").write_bytes(content)
+    return digests
+
+
+def crowded(elements: int) -> bytes:
+    """Return a scan with so many private elements."""
+    image = scan()
+    for number in range(elements):
+        image.add_new(0x0019_1000 + number, "SH", "x")
+    return file_bytes(image)
+
+
+def peak_bytes(data: Store, digests: list[str]) -> int:
+    """Return how much memory the keeper needs at once to hear of a study's objects and to decide about them."""
+    tracemalloc.start()
+    try:
+        for digest in digests:
+            may_complete(data, FOLDER, digest)
+        gather(data, FOLDER, 1.0, "PACS")
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_crowded_headers_take_no_more_memory_than_one(tmp_path: Path) -> None:
+    """However much a sender puts into the headers of a study, one of them is in memory at a time."""
+    one, many = Store(tmp_path / "one"), Store(tmp_path / "many")
+    image = crowded(4_000)
+    alone = peak_bytes(one, put(one, [image]))
+    assert peak_bytes(many, put(many, [image] * 8)) < 1.5 * alone
+
+
+def test_a_result_of_ours_is_known_by_its_uid(tmp_path: Path) -> None:
+    """What a PACS gave other equipment before it sent our result back is a result of ours all the same."""
+    data = Store(tmp_path)
+    image = scan()
+    put(data, [file_bytes(image)])
+    result = Result(name="r1-metastasis-picture", sop_instance_uid=image.SOPInstanceUID)
+    delivery = ResultReady(study=FOLDER, revision=1, destination="pacs", results=[result])
+    note(data, FOLDER, "selected", reason="", objects=["aa"], ready=StudyReady(revision=1), revision=1)
+    note(data, FOLDER, "reported", revision=1, deliveries=[delivery])
+    decision = gather(data, FOLDER, 1.0, "PACS")
+    assert decision is not None
+    assert (decision.event, decision.declined) == ("unchanged", {})
