@@ -40,12 +40,18 @@ class Decision:
 
 
 def may_complete(store: Store, folder: str, digest: str) -> bool:
-    """Tell whether the object just stored is a scan and completes a pair, so that nothing need be waited for."""
+    """Tell whether the object just stored completes the first pair of its study, so that nothing need be waited for.
+
+    A better pair may come later, and another; they wait for quiet, since every revision is read and sent.
+    """
     path = _object_path(store, folder, digest)
     try:
         seen = _candidate(path, path.stat().st_mtime)
-        is_scan = isinstance(seen, Candidate) and isinstance(seen.verdict, Scan)
-        return is_scan and _select(store, read_record(store, folder)).complete
+        if isinstance(seen, Declined) or not isinstance(seen.verdict, Scan):
+            return False
+        record = read_record(store, folder)
+        had_one = any(len(ready.views) == 2 for ready in record.readies)
+        return not had_one and _select(store, record).complete
     except Exception:  # whatever is wrong with it, `gather` will say when its time has come
         return False
 

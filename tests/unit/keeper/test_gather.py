@@ -9,16 +9,17 @@ from scintiflow.dicom.identity import study_folder
 from scintiflow.keeper.gather import gather, may_complete
 from scintiflow.records import note
 from scintiflow.store import Store
-from tests.builders import file_bytes, scan, study_uid
+from tests.builders import ACQUIRED_AT, file_bytes, scan, study_uid
 
 FOLDER = study_folder(study_uid("usual"))
 
 
 def put(data: Store, objects: list[bytes]) -> list[str]:
-    """Let a study hold these objects, under made-up digests; return those."""
-    digests = [f"{number:064x}" for number in range(len(objects))]
+    """Let a study hold these objects too, under made-up digests; return those."""
     folder = data.study(FOLDER) / "objects"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    held = len(list(folder.iterdir()))
+    digests = [f"{number:064x}" for number in range(held, held + len(objects))]
     for digest, content in zip(digests, objects, strict=True):
         (folder / f"{digest}.dcm").write_bytes(content)
     return digests
@@ -64,3 +65,19 @@ def test_a_result_of_ours_is_known_by_its_uid(tmp_path: Path) -> None:
     decision = gather(data, FOLDER, 1.0, "PACS")
     assert decision is not None
     assert (decision.event, decision.declined) == ("unchanged", {})
+
+
+def test_only_the_first_pair_of_a_study_is_hurried(tmp_path: Path) -> None:
+    """A sender of many pairs does not cause a revision with each: those after the first wait for quiet."""
+    data = Store(tmp_path)
+    hurried = []
+    for minute in range(3):
+        image = scan(acquired_at=ACQUIRED_AT.replace(minute=minute))
+        (digest,) = put(data, [file_bytes(image)])
+        hurried.append(may_complete(data, FOLDER, digest))
+        if hurried[-1]:
+            gather(data, FOLDER, 1.0, "PACS")
+    assert hurried == [True, False, False]
+    decision = gather(data, FOLDER, 1.0, "PACS")
+    assert decision is not None
+    assert decision.reason == "revision 2"
