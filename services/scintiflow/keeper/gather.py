@@ -6,14 +6,14 @@ from functools import lru_cache
 from pathlib import Path
 
 import structlog
-from pydicom import dcmread
 
 from scintiflow.contracts.v1.study_pb2 import SelectedView, StudyReady
-from scintiflow.dicom.header import LONG_VALUE, text
+from scintiflow.dicom.header import text
 from scintiflow.dicom.identity import study_folder
 from scintiflow.dicom.privacy import log_name
 from scintiflow.dicom.selection import Candidate, Scan, Selection, candidate, select
 from scintiflow.errors import Declined, Refused
+from scintiflow.keeper.header import read_header
 from scintiflow.records import Event, Record, exclusive, note, read_record
 from scintiflow.store import Store
 
@@ -139,15 +139,17 @@ def _object_path(store: Store, folder: str, digest: str) -> Path:
 
 @lru_cache(_MOST_REMEMBERED)
 def _candidate(path: Path, stored_at: float) -> Candidate | Declined:
-    """Look at an object, once for all selections, for it never changes; Declined where it is damaged.
+    """Look at an object, once for all selections, for it never changes; Declined where it is damaged or no scan.
 
     Raises:
         Refused: the disk does not give it back, so that nobody can tell what it is.
     """
     try:
-        header = dcmread(path, defer_size=LONG_VALUE, stop_before_pixels=True)
+        header = read_header(path)
     except OSError as error:
         raise Refused(f"The disk under DATA does not give an object back ({error.strerror}); repair it.") from error
+    except Declined as reason:
+        return Declined(str(reason))
     except Exception:  # pydicom raises nearly anything on malformed input
         return Declined("An object cannot be read as DICOM.")
     if study_folder(text(header, "StudyInstanceUID")) != path.parent.parent.name:

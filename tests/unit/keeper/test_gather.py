@@ -3,11 +3,15 @@
 import tracemalloc
 from pathlib import Path
 
+import pytest
+from pydicom import Dataset
+
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.dicom.identity import study_folder
 from scintiflow.keeper.gather import gather, may_complete
-from scintiflow.records import note
+from scintiflow.keeper.header import MOST_BYTES
+from scintiflow.records import note, read_record
 from scintiflow.store import Store
 from tests.builders import ACQUIRED_AT, file_bytes, scan, study_uid
 
@@ -81,3 +85,15 @@ def test_only_the_first_pair_of_a_study_is_hurried(tmp_path: Path) -> None:
     decision = gather(data, FOLDER, 1.0, "PACS")
     assert decision is not None
     assert decision.reason == "revision 2"
+
+
+@pytest.mark.parametrize(("nested", "event"), [(False, "selected"), (True, "declined")])
+def test_a_value_of_any_length_takes_no_memory(tmp_path: Path, nested: bool, event: str) -> None:
+    """A long value stays on disk; inside a sequence, where it cannot, its object is declined."""
+    image, item = scan(), Dataset()
+    (item if nested else image).add_new(0x0042_0011, "OB", bytes(MOST_BYTES + 2))
+    image.add_new("ReferencedImageSequence", "SQ", [item])
+    image["ReferencedImageSequence"].is_undefined_length = True
+    data = Store(tmp_path)
+    assert peak_bytes(data, put(data, [file_bytes(image)])) < MOST_BYTES
+    assert read_record(data, FOLDER).events[-1]["event"] == event
