@@ -44,9 +44,8 @@ def may_complete(store: Store, folder: str, digest: str) -> bool:
 
     A better pair may come later, and another; they wait for quiet, since every revision is read and sent.
     """
-    path = _object_path(store, folder, digest)
     try:
-        seen = _candidate(path, path.stat().st_mtime)
+        seen = _candidate(store, folder, digest)
         if isinstance(seen, Declined) or not isinstance(seen.verdict, Scan):
             return False
         record = read_record(store, folder)
@@ -103,7 +102,7 @@ def _ready(record: Record, selection: Selection, revision: int, now: float, call
 
 def _select(store: Store, record: Record) -> Selection:
     """Select among the study's objects, leaving out our own results that came back and what the disk damaged."""
-    seen = {digest: _candidate(_object_path(store, record.folder, digest), at) for digest, at in record.objects.items()}
+    seen = {digest: _candidate(store, record.folder, digest) for digest in record.objects}
     damaged = {digest: str(one) for digest, one in seen.items() if isinstance(one, Declined)}
     for reason in damaged.values():
         structlog.get_logger().error("left out an object", study=log_name(record.folder), reason=reason)
@@ -133,25 +132,32 @@ def _why_nothing(selection: Selection) -> str:
     return " ".join(ranked[:_REASONS_SHOWN]) or "Nothing but our own results."
 
 
-def _object_path(store: Store, folder: str, digest: str) -> Path:
-    return store.study(folder) / "objects" / f"{digest}.dcm"
-
-
-@lru_cache(_MOST_REMEMBERED)
-def _candidate(path: Path, stored_at: float) -> Candidate | Declined:
-    """Look at an object, once for all selections, for it never changes; Declined where it is damaged or no scan.
+def _candidate(store: Store, folder: str, digest: str) -> Candidate | Declined:
+    """Look at an object; Declined where it is damaged or no scan.
 
     Raises:
         Refused: the disk does not give it back, so that nobody can tell what it is.
     """
+    path = store.study(folder) / "objects" / f"{digest}.dcm"
     try:
-        header = read_header(path)
+        found = path.stat()
+        return _seen(path, (found.st_mtime, found.st_ino))
     except OSError as error:
         raise Refused(f"The disk under DATA does not give an object back ({error.strerror}); repair it.") from error
+
+
+@lru_cache(_MOST_REMEMBERED)
+def _seen(path: Path, version: tuple[float, int]) -> Candidate | Declined:
+    """Look at a file once for all selections: as long as it has this time and this inode, it is the same."""
+    try:
+        header = read_header(path)
+    except OSError:
+        raise
     except Declined as reason:
         return Declined(str(reason))
     except Exception:  # pydicom raises nearly anything on malformed input
         return Declined("An object cannot be read as DICOM.")
     if study_folder(text(header, "StudyInstanceUID")) != path.parent.parent.name:
         return Declined("An object reads as one of another study than it came with.")
+    stored_at, _ = version
     return candidate(path.stem, stored_at, header, path.stat().st_size)

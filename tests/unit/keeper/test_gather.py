@@ -1,5 +1,6 @@
 """What the keeper decides, and what it costs to."""
 
+import hashlib
 import tracemalloc
 from pathlib import Path
 
@@ -91,9 +92,23 @@ def test_only_the_first_pair_of_a_study_is_hurried(tmp_path: Path) -> None:
 def test_a_value_of_any_length_takes_no_memory(tmp_path: Path, nested: bool, event: str) -> None:
     """A long value stays on disk; inside a sequence, where it cannot, its object is declined."""
     image, item = scan(), Dataset()
-    (item if nested else image).add_new(0x0042_0011, "OB", bytes(MOST_BYTES + 2))
+    (item if nested else image).add_new(0x0042_0011, "OB", bytes(2 * MOST_BYTES))
     image.add_new("ReferencedImageSequence", "SQ", [item])
     image["ReferencedImageSequence"].is_undefined_length = True
     data = Store(tmp_path)
     assert peak_bytes(data, put(data, [file_bytes(image)])) < MOST_BYTES
     assert read_record(data, FOLDER).events[-1]["event"] == event
+
+
+def test_a_damaged_object_that_is_sent_again_is_read(tmp_path: Path) -> None:
+    """What the disk damaged is no longer left out once the receiver has put the same bytes in its place."""
+    data, content = Store(tmp_path), file_bytes(scan())
+    digest = hashlib.sha256(content).hexdigest()
+    objects = data.study(FOLDER) / "objects"
+    objects.mkdir(parents=True)
+    (objects / f"{digest}.dcm").write_bytes(bytes(1000))
+    assert not may_complete(data, FOLDER, digest)
+    with data.incoming("receiver") as incoming:
+        (incoming / "part").write_bytes(content)
+        data.put_object(incoming / "part", FOLDER, digest)
+    assert may_complete(data, FOLDER, digest)
