@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 import os
 import uuid
 from contextlib import suppress
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.errors import Unavailable
 from scintiflow.keeper.retention import expire, oldest_delivered, overdue
-from scintiflow.records import Record, note, read_record
+from scintiflow.records import Record, marker_path, note, read_record
 from scintiflow.store import Store
 
 DAY = 86_400.0
@@ -56,9 +58,10 @@ def test_expiry_leaves_a_tombstone_with_findings_and_events(tmp_path: Path) -> N
 
 @pytest.fixture
 def declined(tmp_path: Path) -> tuple[Store, Record]:
-    """A study that ended, and what the keeper has read of it."""
+    """A study that came and ended long ago, and what the keeper has read of it."""
     store = Store(tmp_path)
     put(store, b"scan")
+    os.utime(store.study("0" * 32) / "objects", (1.0, 1.0))
     note(store, "0" * 32, "declined", reason="Without counts.", objects=list(read_record(store, "0" * 32).objects))
     return store, read_record(store, "0" * 32)
 
@@ -77,7 +80,7 @@ def test_what_comes_before_a_study_expires_stays(declined: tuple[Store, Record],
     put(store, data)
     with pytest.raises(Unavailable, match="has changed"):
         expire(store, judged, "its time is over")
-    assert f"{hashlib.sha256(data).hexdigest()}" in read_record(store, "0" * 32).objects
+    assert hashlib.sha256(data).hexdigest() in read_record(store, "0" * 32).objects
 
 
 @pytest.mark.parametrize("after", range(4))
@@ -136,6 +139,19 @@ def test_days_count_from_the_last_step_of_the_clock() -> None:
         assert overdue([record], 1008 * DAY, days=7, days_open=30, even_since=1000 * DAY) == [record]
 
 
-def test_a_full_disk_takes_the_oldest_delivered_first() -> None:
-    """Only delivered studies go early."""
-    assert oldest_delivered([ended("declined", 1.0), ended("parked", 2.0)], now=3.0) == []
+def delivered(store: Store, number: int, at: float) -> Record:
+    """A record of a study with an object of long ago, delivered at a time."""
+    folder = f"{number:032x}"
+    result = Result(name="r1-metastasis-report", kind="report", model="metastasis")
+    delivery = ResultReady(study=folder, revision=1, destination="pacs", results=[result])
+    note(store, folder, "selected", reason="", objects=["aa"], ready=StudyReady(revision=1), revision=1)
+    note(store, folder, "reported", revision=1, deliveries=[delivery])
+    store.put_once(marker_path(store, folder, "pacs", result.name), json.dumps({"at": at}).encode())
+    return replace(read_record(store, folder), objects={"aa": 0.0}, came=0.0)
+
+
+def test_a_full_disk_takes_the_oldest_delivered_first(tmp_path: Path) -> None:
+    """Only delivered studies go early, and none to which an object came just now."""
+    later, earlier, again = (delivered(Store(tmp_path), number, at) for number, at in enumerate((90.0, 80.0, 70.0)))
+    others = [ended("declined", 1.0), ended("parked", 2.0)]
+    assert oldest_delivered([later, *others, replace(again, came=99.5), earlier], now=100.0) == [earlier, later]
