@@ -17,7 +17,7 @@ from pydicom.uid import UID, CTImageStorage, SecondaryCaptureImageStorage, gener
 
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, SelectedView
 from scintiflow.dicom.identity import EQUIPMENT
-from scintiflow.dicom.selection import StoredHeader
+from scintiflow.dicom.selection import Candidate, candidate
 from scintiflow.dicom.writing import Patient, whole_body_image
 
 PATIENT = Patient("Simulated^Patient", "SIM-0001", date(1950, 2, 28), "F")
@@ -168,12 +168,12 @@ def changed(**elements: Any) -> Callable[[], Dataset]:
     return build
 
 
-def stored(image: Dataset, at: float = 0.0) -> StoredHeader:
-    """Return what selection sees of an object on disk: its header, digest and length."""
+def stored(image: Dataset, at: float = 0.0) -> Candidate:
+    """Return what selection sees of an object on disk."""
     data = file_bytes(image)
     header = deepcopy(image)
     header.pop("PixelData", None)
-    return StoredHeader(sha256(data).hexdigest(), at, header, len(data))
+    return candidate(sha256(data).hexdigest(), at, header, len(data))
 
 
 def file_bytes(image: Dataset) -> bytes:

@@ -26,8 +26,7 @@ from google.protobuf.message import Message
 
 from scintiflow.contracts.v1.finding_pb2 import Finding, ResultReady
 from scintiflow.contracts.v1.study_pb2 import StudyReady
-from scintiflow.errors import Unavailable
-from scintiflow.store import Store
+from scintiflow.store import Store, hold
 
 Event = Literal[
     "selected",  # keeper: these views are to be read; carries StudyReady as `ready`, and the objects `declined`
@@ -75,10 +74,12 @@ class Record:
 
     folder: str
     objects: Mapping[str, float]
-    """Digest of each stored object -> when it became durable (Unix seconds)."""
+    """Digest of each stored object -> when it first became durable (Unix seconds)."""
     events: tuple[Mapping[str, Any], ...]
     delivered: Mapping[str, Mapping[str, float]]
     """Destination -> name of each acknowledged result -> when."""
+    came: float
+    """When an object last came, be it one that was there already (Unix seconds)."""
 
     @cached_property
     def undecided(self) -> frozenset[str]:
@@ -232,6 +233,7 @@ class Record:
 def read_record(store: Store, folder: str) -> Record:
     """Read the record of one study; lines torn by a crash are passed over."""
     study = store.study(folder)
+    came = _changed_at(study / "objects")  # first: what comes while we read is to look new
     return Record(
         folder=folder,
         objects={path.stem: path.stat().st_mtime for path in _files(study / "objects", ".dcm")},
@@ -240,6 +242,7 @@ def read_record(store: Store, folder: str) -> Record:
             destination.name: {marker.stem: _acknowledged_at(marker) for marker in _files(destination, ".json")}
             for destination in _folders(study / "delivered")
         },
+        came=came,
     )
 
 
@@ -286,21 +289,14 @@ def exclusive(store: Store, folder: str) -> Iterator[None]:
     """Let one process at a time decide about a study, also when two keepers believe to be the active one.
 
     Raises:
-        Unavailable: another one does, perhaps for ever, as a process that is stopped; the other studies go on.
+        Unavailable: another one does; the other studies go on.
     """
     handle = os.open(store.study(folder), os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _take(handle)
+        hold(handle, fcntl.LOCK_EX, "Another keeper decides about this study.")
         yield
     finally:
         os.close(handle)
-
-
-def _take(handle: int) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise Unavailable("Another keeper decides about this study.") from error
 
 
 def _plain(value: Any) -> Any:
@@ -325,6 +321,10 @@ def _events(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _files(folder: Path, suffix: str) -> list[Path]:
     return [path for path in folder.iterdir() if path.suffix == suffix] if folder.is_dir() else []
+
+
+def _changed_at(folder: Path) -> float:
+    return folder.stat().st_mtime if folder.is_dir() else 0.0
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -53,7 +53,7 @@ class Store:
         `digest` is the SHA-256 of the bytes in hex. Either way `part` is gone and the object is durable.
 
         Raises:
-            Unavailable: the disk did not take it; `part` is the caller's to remove.
+            Unavailable: the disk did not take it, or the study is `closed`; `part` is the caller's to remove.
         """
         if not _DIGEST.fullmatch(digest):
             raise Refused("An object is named by the 64 hexadecimal digits of its SHA-256.")
@@ -62,6 +62,7 @@ class Store:
         with _disk_trouble():
             objects.mkdir(parents=True, exist_ok=True)
             with _opened(objects) as handle:
+                hold(handle, fcntl.LOCK_SH, "The study is being removed; try again.")
                 new = not target.exists()
                 if not new:
                     os.utime(part, (time.time(), target.stat().st_mtime))  # it came when it first came
@@ -72,6 +73,17 @@ class Store:
                 if not os.path.samestat(os.fstat(handle), objects.stat()):
                     raise Unavailable("The study was removed in the meantime; try again.")
         return new
+
+    @contextmanager
+    def closed(self, folder: str) -> Iterator[None]:
+        """Let nobody put an object into a study while the block runs, so that it can be looked at and then removed.
+
+        Raises:
+            Unavailable: somebody does so now, perhaps a process that is stopped.
+        """
+        with _disk_trouble(), _opened(self.study(folder) / "objects") as handle:
+            hold(handle, fcntl.LOCK_EX, "An object of the study is being stored; try again.")
+            yield
 
     def put_once(self, path: Path, data: bytes) -> bool:
         """Write `data` to `path` (inside DATA) unless something is there; tell whether this call wrote it.
@@ -197,6 +209,18 @@ class SharedSync:
                 except BaseException as error:
                     run.set_exception(error)
         run.result()
+
+
+def hold(handle: int, operation: int, otherwise: str) -> None:
+    """Hold an open file or folder by flock until it is closed, without waiting for whoever has it.
+
+    Raises:
+        Unavailable: somebody has it, perhaps for ever, as a process that is stopped; `otherwise` says so.
+    """
+    try:
+        fcntl.flock(handle, operation | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Unavailable(otherwise) from error
 
 
 @cache

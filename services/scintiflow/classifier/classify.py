@@ -18,7 +18,7 @@ from scintiflow.classifier.exchange import read_body, spoken
 from scintiflow.classifier.roster import Roster, Served
 from scintiflow.contracts.v1.study_pb2 import SelectedView, View
 from scintiflow.decode import Decoded, decode
-from scintiflow.dicom.selection import Selection, StoredHeader, select
+from scintiflow.dicom.selection import Selection, candidate, select
 from scintiflow.errors import Declined, Refused, Unavailable
 from scintiflow.inference.manifest import Manifest
 
@@ -91,7 +91,7 @@ def read_scan(body: bytes) -> tuple[Selection, Decoded]:
     with TemporaryDirectory(prefix="scintiflow-classify-") as folder:
         path = Path(folder) / f"{digest}.dcm"
         path.write_bytes(body)
-        selection = select([StoredHeader(digest, 0.0, _header(path), len(body))])
+        selection = select([candidate(digest, 0.0, _header(path), len(body))])
         if not selection.views:
             raise Declined(selection.declined[digest])
         return selection, decode(selection.views, Path(folder))

@@ -5,7 +5,7 @@ and a PACS holds it once however often it was sent.
 """
 
 import hashlib
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from pydicom.dataset import Dataset
@@ -70,14 +70,12 @@ def series_uid(views: Iterable[SelectedView], kind: str, encoder_version: str) -
     return _uid_of("series", *_named(views), kind, encoder_version)
 
 
-def is_our_result(header: Dataset, made: Container[str]) -> bool:
-    """Tell whether `header` is a result of ours that a PACS rule sent back.
+def is_our_result(header: Dataset) -> bool:
+    """Tell whether `header` is of a result that our software made, for whichever study, and a PACS rule sent back.
 
-    `made` holds the result UIDs we made. Without it, SR or Secondary Capture *together with* our equipment tells;
-    equipment alone decides nothing, because example, probe and synthetic scans carry it too and are read.
+    SR or Secondary Capture *together with* our equipment tells; equipment alone decides nothing, because example,
+    probe and synthetic scans carry it too and are read.
     """
-    if text(header, "SOPInstanceUID") in made:
-        return True
     ours = (text(header, "Manufacturer"), text(header, "ManufacturerModelName")) == EQUIPMENT[:2]
     return ours and text(header, "SOPClassUID") in _RESULT_CLASSES
 

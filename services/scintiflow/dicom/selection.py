@@ -1,6 +1,7 @@
 """Which frames of a study are read, when it holds several acquisitions, copies and much that is not for us."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -18,19 +19,6 @@ MOST_APART = timedelta(hours=1)
 """Between the anterior and the posterior pass of a camera with one head; further apart they are two acquisitions."""
 
 DUPLICATE = "An object arrived again under the same UID with other content; the first one was used."
-
-
-class StoredHeader(NamedTuple):
-    """One object of a study on disk, without its pixels."""
-
-    digest: str
-    """SHA-256 of the stored bytes, in hex."""
-    stored_at: float
-    """Unix seconds."""
-    header: Dataset
-    """Everything before Pixel Data, file meta information included."""
-    encoded_bytes: int | None = None
-    """Length of the stored object, which tells how much a lossy compression took away."""
 
 
 class Selection(NamedTuple):
@@ -54,37 +42,65 @@ class Selection(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class _Scan:
-    """An eligible object."""
+class Scan:
+    """What an eligible object says of itself."""
 
-    stored: StoredHeader
+    digest: str
+    sop_class_uid: str
+    sop_instance_uid: str
     notes: tuple[str, ...]
     frames: tuple[FrameView, ...]
     """The photopeak frames whose view is known."""
+    dated: datetime
+    """When it was acquired; the beginning of time when that is unknown."""
+    shape: tuple[float | None, float | None]
+    """Rows and columns."""
+    rank: tuple[bool, bool]
+    """Original before processed, surely delayed before perhaps delayed."""
+    synthetic: bool
 
-    @property
-    def dated(self) -> datetime:
-        """When it was acquired; the beginning of time when that is unknown."""
-        return dated_at(self.stored.header) or datetime.min
 
-    @property
-    def shape(self) -> tuple[float | None, float | None]:
-        """Rows and columns."""
-        return number(self.stored.header, "Rows"), number(self.stored.header, "Columns")
+class Candidate(NamedTuple):
+    """What selection needs to know of one object of a study: little, however much its header holds."""
 
-    def rank(self) -> tuple[bool, bool]:
-        """Original before processed, surely delayed before perhaps delayed."""
-        return not is_processed(self.stored.header), since_injection(self.stored.header) is not None
+    digest: str
+    stored_at: float
+    sop_instance_uid: str
+    patient: tuple[str, str, str]
+    """Digests of identifier, name and date of birth; "" for what is not said."""
+    is_ours: bool
+    """It is a result that our software made, perhaps for another study."""
+    verdict: Scan | Refused
+    """Declined where it is not for us, Refused where it contradicts itself about its views."""
 
 
 class _Shown(NamedTuple):
     """One frame that could be read, and the scan it is of."""
 
     frame: FrameView
-    scan: _Scan
+    scan: Scan
 
 
-def select(objects: Sequence[StoredHeader]) -> Selection:
+def candidate(digest: str, stored_at: float, header: Dataset, encoded_bytes: int | None = None) -> Candidate:
+    """Take from one object what selection needs, so that its header can be let go before the next one is read.
+
+    Args:
+        digest: SHA-256 of the stored bytes, in hex.
+        stored_at: Unix seconds.
+        header: everything before Pixel Data, file meta information included.
+        encoded_bytes: length of the stored object, which tells how much a lossy compression took away.
+    """
+    return Candidate(
+        digest=digest,
+        stored_at=stored_at,
+        sop_instance_uid=text(header, "SOPInstanceUID"),
+        patient=_patient(header),
+        is_ours=is_our_result(header),
+        verdict=_verdict(digest, header, encoded_bytes),
+    )
+
+
+def select(candidates: Iterable[Candidate]) -> Selection:
     """Select the frames to read, whatever the order in which the objects came.
 
     A pair goes before a single view, an original before a processed copy, a scan that is surely delayed before one
@@ -93,72 +109,90 @@ def select(objects: Sequence[StoredHeader]) -> Selection:
     Raises:
         Refused: the study holds two patients, or an eligible object contradicts itself about its views.
     """
-    _require_one_patient([stored.header for stored in objects])
+    in_order = sorted(candidates, key=lambda one: (one.stored_at, one.digest))
+    _require_one_patient(in_order)
     declined: dict[str, str] = {}
     scans = []
-    kept, duplicated = _first_of_each_uid(objects, declined)
-    for stored in kept:
-        try:
-            scans.append(_scan(stored))
-        except Declined as reason:
-            declined[stored.digest] = str(reason)
+    kept, duplicated = _first_of_each_uid(in_order, declined)
+    for one in kept:
+        if isinstance(one.verdict, Scan):
+            scans.append(one.verdict)
+        elif isinstance(one.verdict, Declined):
+            declined[one.digest] = str(one.verdict)
+        else:
+            raise Refused(str(one.verdict))
     chosen = _best(scans)
-    used = {shown.scan.stored.digest: shown.scan for shown in chosen}.values()
-    again = [DUPLICATE for scan in used if text(scan.stored.header, "SOPInstanceUID") in duplicated]
+    used = {shown.scan.digest: shown.scan for shown in chosen}.values()
+    again = [DUPLICATE for scan in used if scan.sop_instance_uid in duplicated]
     return Selection(
         views=tuple(map(_selected, chosen)),
         notes=tuple(dict.fromkeys([note for scan in used for note in scan.notes] + again)),
         declined=declined,
         complete=len(chosen) == 2,
-        synthetic=any(text(scan.stored.header, "SyntheticData") == "YES" for scan in used),
+        synthetic=any(scan.synthetic for scan in used),
     )
 
 
-def _require_one_patient(headers: Sequence[Dataset]) -> None:
+def _patient(header: Dataset) -> tuple[str, str, str]:
+    """Return what tells patients apart, as digests: nobody knows how much a sender writes there."""
+    name = plain(text(header, "PatientName").split("=")[0])  # alphabetic, without case, accents and punctuation
+    identifier, born = text(header, "PatientID"), str(birth_date(header) or "")
+    return _digest(identifier), _digest(name), _digest(born)
+
+
+def _digest(said: str) -> str:
+    return hashlib.sha256(said.encode(errors="surrogatepass")).hexdigest() if said else ""
+
+
+def _require_one_patient(candidates: Sequence[Candidate]) -> None:
     """A result filed under the wrong patient is worse than none, so any difference needs a person."""
-    stated = [(_identifier(header), _name(header), str(birth_date(header) or "")) for header in headers]
-    if any(len(set(filter(None, said))) > 1 for said in zip(*stated, strict=True)):
+    if any(len(set(filter(None, said))) > 1 for said in zip(*(one.patient for one in candidates), strict=True)):
         raise Refused(
             "The study holds objects of two patients (identifier, name or date of birth differ): "
             "correct it in the PACS and send it again."
         )
 
 
-def _identifier(header: Dataset) -> str:
-    return text(header, "PatientID")
-
-
-def _name(header: Dataset) -> str:
-    """The alphabetic part of the name, without case, accents and punctuation."""
-    return plain(text(header, "PatientName").split("=")[0])
-
-
-def _first_of_each_uid(
-    objects: Sequence[StoredHeader], declined: dict[str, str]
-) -> tuple[list[StoredHeader], set[str]]:
+def _first_of_each_uid(in_order: Sequence[Candidate], declined: dict[str, str]) -> tuple[list[Candidate], set[str]]:
     """Return the first stored object of each SOP Instance UID, and the UIDs that came with several contents."""
-    first: dict[str, StoredHeader] = {}
+    first: dict[str, Candidate] = {}
     duplicated = set()
-    for stored in sorted(objects, key=lambda one: (one.stored_at, one.digest)):
-        uid = text(stored.header, "SOPInstanceUID")
-        if first.setdefault(uid, stored) is not stored:
-            duplicated.add(uid)
-            declined[stored.digest] = DUPLICATE
+    for one in in_order:
+        if first.setdefault(one.sop_instance_uid, one) is not one:
+            duplicated.add(one.sop_instance_uid)
+            declined[one.digest] = DUPLICATE
     return list(first.values()), duplicated
 
 
-def _scan(stored: StoredHeader) -> _Scan:
-    if is_our_result(stored.header, made=()):
+def _verdict(digest: str, header: Dataset, encoded_bytes: int | None) -> Scan | Refused:
+    try:
+        return _scan(digest, header, encoded_bytes)
+    except Refused as error:
+        return type(error)(str(error))  # another one: its traceback would hold the header
+
+
+def _scan(digest: str, header: Dataset, encoded_bytes: int | None) -> Scan:
+    if is_our_result(header):
         raise Declined("This is a result of ours that came back.")
-    notes = judge(stored.header, stored.encoded_bytes)
-    photopeak = photopeak_frames(stored.header)
-    frames = tuple(shown for shown in views_of(stored.header) if shown.frame in photopeak and shown.view)
+    notes = judge(header, encoded_bytes)
+    photopeak = photopeak_frames(header)
+    frames = tuple(shown for shown in views_of(header) if shown.frame in photopeak and shown.view)
     if not frames:
         raise Declined("Nothing in the header says which view this is; send a view code or a start angle with it.")
-    return _Scan(stored, notes, frames)
+    return Scan(
+        digest=digest,
+        sop_class_uid=text(header, "SOPClassUID"),
+        sop_instance_uid=text(header, "SOPInstanceUID"),
+        notes=notes,
+        frames=frames,
+        dated=dated_at(header) or datetime.min,
+        shape=(number(header, "Rows"), number(header, "Columns")),
+        rank=(not is_processed(header), since_injection(header) is not None),
+        synthetic=text(header, "SyntheticData") == "YES",
+    )
 
 
-def _best(scans: Sequence[_Scan]) -> tuple[_Shown, ...]:
+def _best(scans: Sequence[Scan]) -> tuple[_Shown, ...]:
     """Return the best pair, else the best single view, else nothing."""
     shown = [_Shown(frame, scan) for scan in scans for frame in scan.frames]
     anterior = [one for one in shown if one.frame.view == VIEW_ANTERIOR]
@@ -169,15 +203,15 @@ def _best(scans: Sequence[_Scan]) -> tuple[_Shown, ...]:
     return (max(shown, key=_rank),) if shown else ()
 
 
-def _belong_together(front: _Scan, back: _Scan) -> bool:
+def _belong_together(front: Scan, back: Scan) -> bool:
     """Two views pair within one object, or across two objects that each hold one view of one acquisition."""
     if front is back:
         return True
     alone = len(front.frames) == len(back.frames) == 1
-    return alone and front.shape == back.shape and front.rank() == back.rank() and _apart(front, back) <= MOST_APART
+    return alone and front.shape == back.shape and front.rank == back.rank and _apart(front, back) <= MOST_APART
 
 
-def _apart(front: _Scan, back: _Scan) -> timedelta:
+def _apart(front: Scan, back: Scan) -> timedelta:
     """Return the time between two scans; none when either is undated."""
     undated = datetime.min in (front.dated, back.dated)
     return timedelta(0) if undated else abs(front.dated - back.dated)
@@ -185,22 +219,21 @@ def _apart(front: _Scan, back: _Scan) -> timedelta:
 
 def _rank(shown: _Shown) -> tuple[bool, bool, datetime, bool, str]:
     """Ties go to the anterior view, then to the digest, so that the order of arrival decides nothing."""
-    return *shown.scan.rank(), shown.scan.dated, shown.frame.view == VIEW_ANTERIOR, shown.scan.stored.digest
+    return *shown.scan.rank, shown.scan.dated, shown.frame.view == VIEW_ANTERIOR, shown.scan.digest
 
 
 def _pair_rank(pair: tuple[_Shown, _Shown]) -> tuple[bool, bool, datetime, timedelta, str, str]:
     front, back = (shown.scan for shown in pair)
     began = min(front.dated, back.dated)
-    return *front.rank(), began, -_apart(front, back), front.stored.digest, back.stored.digest
+    return *front.rank, began, -_apart(front, back), front.digest, back.digest
 
 
 def _selected(shown: _Shown) -> SelectedView:
-    header = shown.scan.stored.header
     return SelectedView(
         view=shown.frame.view,
-        digest=shown.scan.stored.digest,
-        sop_class_uid=text(header, "SOPClassUID"),
-        sop_instance_uid=text(header, "SOPInstanceUID"),
+        digest=shown.scan.digest,
+        sop_class_uid=shown.scan.sop_class_uid,
+        sop_instance_uid=shown.scan.sop_instance_uid,
         frame=shown.frame.frame,
         rule=shown.frame.rule,
         confidence=shown.frame.confidence,

@@ -2,24 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import structlog
-from pydicom import Dataset
 
 from scintiflow.contracts.v1.study_pb2 import SelectedView, StudyReady
-from scintiflow.dicom.eligibility import judge
 from scintiflow.dicom.header import text
-from scintiflow.dicom.identity import is_our_result, study_folder
+from scintiflow.dicom.identity import study_folder
 from scintiflow.dicom.privacy import log_name
-from scintiflow.dicom.selection import Selection, StoredHeader, select
+from scintiflow.dicom.selection import Candidate, Scan, Selection, candidate, select
 from scintiflow.errors import Declined, Refused
-from scintiflow.keeper.headers import Headers
+from scintiflow.keeper.header import read_header
 from scintiflow.records import Event, Record, exclusive, note, read_record
 from scintiflow.store import Store
 
 _REASONS_SHOWN = 3
-_HEADERS = Headers(4 << 20)
+_MOST_REMEMBERED = 10_000  # objects, of some 2 KB each
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,17 @@ class Decision:
 
 
 def may_complete(store: Store, folder: str, digest: str) -> bool:
-    """Tell whether the object just stored is a scan and completes a pair, so that nothing need be waited for."""
+    """Tell whether the object just stored completes the first pair of its study, so that nothing need be waited for.
+
+    A better pair may come later, and another; they wait for quiet, since every revision is read and sent.
+    """
     try:
-        judge(_header(_object_path(store, folder, digest)))
-        return _select(store, read_record(store, folder)).complete
+        seen = _candidate(store, folder, digest)
+        if isinstance(seen, Declined) or not isinstance(seen.verdict, Scan):
+            return False
+        record = read_record(store, folder)
+        had_one = any(len(ready.views) == 2 for ready in record.readies)
+        return not had_one and _select(store, record).complete
     except Exception:  # whatever is wrong with it, `gather` will say when its time has come
         return False
 
@@ -96,23 +102,13 @@ def _ready(record: Record, selection: Selection, revision: int, now: float, call
 
 def _select(store: Store, record: Record) -> Selection:
     """Select among the study's objects, leaving out our own results that came back and what the disk damaged."""
-    found, damaged = [], {}
-    for digest in sorted(record.objects):
-        try:
-            found.append(_stored_header(store, record, digest))
-        except Declined as error:
-            damaged[digest] = str(error)
-            structlog.get_logger().error("left out an object", study=log_name(record.folder), reason=str(error))
-    selection = select([stored for stored in found if not is_our_result(stored.header, record.made)])
+    seen = {digest: _candidate(store, record.folder, digest) for digest in record.objects}
+    damaged = {digest: str(one) for digest, one in seen.items() if isinstance(one, Declined)}
+    for reason in damaged.values():
+        structlog.get_logger().error("left out an object", study=log_name(record.folder), reason=reason)
+    sound = [one for one in seen.values() if isinstance(one, Candidate)]
+    selection = select(one for one in sound if not (one.is_ours or one.sop_instance_uid in record.made))
     return selection._replace(declined=selection.declined | damaged)
-
-
-def _stored_header(store: Store, record: Record, digest: str) -> StoredHeader:
-    path = _object_path(store, record.folder, digest)
-    header = _header(path)
-    if study_folder(text(header, "StudyInstanceUID")) != record.folder:
-        raise Declined("An object reads as one of another study than it came with.")
-    return StoredHeader(digest, record.objects[digest], header, path.stat().st_size)
 
 
 def _differ(record: Record, latest: StudyReady, views: Sequence[SelectedView]) -> bool:
@@ -136,20 +132,32 @@ def _why_nothing(selection: Selection) -> str:
     return " ".join(ranked[:_REASONS_SHOWN]) or "Nothing but our own results."
 
 
-def _object_path(store: Store, folder: str, digest: str) -> Path:
-    return store.study(folder) / "objects" / f"{digest}.dcm"
-
-
-def _header(path: Path) -> Dataset:
-    """Read an object up to its pixels.
+def _candidate(store: Store, folder: str, digest: str) -> Candidate | Declined:
+    """Look at an object; Declined where it is damaged or no scan.
 
     Raises:
-        Declined: it is damaged.
         Refused: the disk does not give it back, so that nobody can tell what it is.
     """
+    path = store.study(folder) / "objects" / f"{digest}.dcm"
     try:
-        return _HEADERS.read(path)
+        found = path.stat()
+        return _seen(path, (found.st_mtime, found.st_ino))
     except OSError as error:
         raise Refused(f"The disk under DATA does not give an object back ({error.strerror}); repair it.") from error
-    except Exception as error:  # pydicom raises nearly anything on malformed input
-        raise Declined("An object cannot be read as DICOM.") from error
+
+
+@lru_cache(_MOST_REMEMBERED)
+def _seen(path: Path, version: tuple[float, int]) -> Candidate | Declined:
+    """Look at a file once for all selections: as long as it has this time and this inode, it is the same."""
+    try:
+        header = read_header(path)
+    except OSError:
+        raise
+    except Declined as reason:
+        return Declined(str(reason))
+    except Exception:  # pydicom raises nearly anything on malformed input
+        return Declined("An object cannot be read as DICOM.")
+    if study_folder(text(header, "StudyInstanceUID")) != path.parent.parent.name:
+        return Declined("An object reads as one of another study than it came with.")
+    stored_at, _ = version
+    return candidate(path.stem, stored_at, header, path.stat().st_size)

@@ -226,12 +226,13 @@ class Keeper:
             self._expire(record, "its time is over")
 
     def _make_room(self) -> None:
-        for record in oldest_delivered(self._records.values()):
+        for record in oldest_delivered(self._records.values(), time.time()):
             if self.store.free_bytes() >= self.settings.free_bytes_wanted:
                 break
             self._expire(record, "the disk was running full")
 
     def _expire(self, record: Record, reason: str) -> None:
+        del self._records[record.folder], self._seen[record.folder]  # whatever comes of it, the sweep reads it again
         with _sparing_the_others(record.folder):
             expire(self.store, record, reason)
             metrics.EXPIRED.labels(record.outcome.state).inc()

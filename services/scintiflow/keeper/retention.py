@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
-from scintiflow.records import ENDS, Record, State, note
+from scintiflow.errors import Unavailable
+from scintiflow.records import ENDS, Record, State, note, read_record
 from scintiflow.store import Store
 
 _DAY = 86_400.0
+_SETTLED_SECONDS = 2.0  # file times are coarse: what came this long ago may hide what came after a record was read
 _KEPT_LONGER: frozenset[State] = frozenset({"incomplete", "parked"})
 
 
@@ -19,19 +21,27 @@ def overdue(
     return [record for record in records if _age(record, now, even_since) > _DAY * _kept(record, days, days_open)]
 
 
-def oldest_delivered(records: Iterable[Record]) -> list[Record]:
-    """Return delivered studies, oldest first: they go when the disk runs full."""
+def oldest_delivered(records: Iterable[Record], now: float) -> list[Record]:
+    """Return delivered studies, oldest first: they go when the disk runs full, unless an object came just now."""
     delivered = [record for record in records if record.outcome.state == "delivered" and record.objects]
-    return sorted(delivered, key=lambda record: record.outcome.at or 0)
+    settled = [record for record in delivered if not 0 <= now - record.came < _SETTLED_SECONDS]
+    return sorted(settled, key=lambda record: record.outcome.at or 0)
 
 
 def expire(store: Store, record: Record, reason: str) -> None:
-    """Remove a study's objects and results, and say so in its record; what came since `record` was read stays."""
+    """Remove a study's objects and results, and say so in its record, if it is still as it was when `record` was read.
+
+    Raises:
+        Unavailable: something happened to it, such as that its objects were sent again: it is to be judged again.
+    """
     study = store.study(record.folder)
     objects = [study / "objects" / f"{digest}.dcm" for digest in record.objects]
     results = [path for ready in record.readies for path in (study / "results").glob(f"r{ready.revision}-*.dcm")]
-    for path in (*objects, *results):
-        path.unlink(missing_ok=True)
+    with store.closed(record.folder):
+        if read_record(store, record.folder) != record:
+            raise Unavailable("The study has changed since it was to be removed.")
+        for path in (*results, *objects):  # objects last: a study that has some is looked at again after a crash
+            path.unlink(missing_ok=True)
     note(store, record.folder, "expired", reason=reason)  # last: a full disk takes it now
 
 
@@ -40,9 +50,9 @@ def _kept(record: Record, days: float, days_open: float) -> float:
 
 
 def _age(record: Record, now: float, even_since: float) -> float:
-    """Return the seconds since a study ended or, if its objects came again after that, since the last of them."""
+    """Return the seconds since a study ended or, if an object came after that, also again, since the last of them."""
     outcome = record.outcome
     if outcome.state not in ENDS or outcome.at is None or not record.objects:
         return 0.0
-    times = [at for at in (outcome.at, *record.objects.values()) if at <= now]  # the rest: of a clock set back since
+    times = [at for at in (outcome.at, record.came) if at <= now]  # the rest: of a clock set back since
     return now - max(even_since, *times, 0.0)

@@ -83,15 +83,14 @@ def test_logs_see_a_short_name() -> None:
     assert log_name(study_folder("1.2.3")) == study_folder("1.2.3")[:12]
 
 
-def test_our_results_are_recognised_by_uid_or_by_class_and_equipment() -> None:
-    """A UID we made, or SR and Secondary Capture of our equipment, is ours; equipment alone decides nothing."""
+def test_our_results_are_recognised_by_class_and_equipment() -> None:
+    """SR and Secondary Capture of our equipment are ours; equipment alone decides nothing."""
     result = our_result(scan())
-    assert is_our_result(result, made=())
-    assert is_our_result(having(our_result(scan()), SOPClassUID=Comprehensive3DSRStorage), made=())
-    assert is_our_result(scan(), made={scan().SOPInstanceUID})
+    assert is_our_result(result)
+    assert is_our_result(having(our_result(scan()), SOPClassUID=Comprehensive3DSRStorage))
     ours = having(scan(), Manufacturer=EQUIPMENT.manufacturer, ManufacturerModelName=EQUIPMENT.model)
-    assert not is_our_result(ours, made=())
-    assert not is_our_result(having(our_result(scan()), ManufacturerModelName="whole body image"), made=())
+    assert not is_our_result(ours)
+    assert not is_our_result(having(our_result(scan()), ManufacturerModelName="whole body image"))
 
 
 def test_we_introduce_ourselves_within_the_standard() -> None:

@@ -15,7 +15,7 @@ from pydicom.uid import generate_uid
 
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR
 from scintiflow.dicom.eligibility import DELAY_UNKNOWN, TRACER_UNKNOWN
-from scintiflow.dicom.selection import DUPLICATE, Selection, StoredHeader, select
+from scintiflow.dicom.selection import DUPLICATE, Candidate, Selection, candidate, select
 from scintiflow.errors import Refused
 from tests.builders import (
     ACQUIRED_AT,
@@ -57,11 +57,11 @@ def undated_injection(image: Dataset) -> Dataset:
     return image
 
 
-def nema(name: str) -> StoredHeader:
+def nema(name: str) -> Candidate:
     """Return one of the two NEMA scans that come with pydicom."""
     path = get_testdata_file(name)
     assert isinstance(path, str)
-    return StoredHeader(name, 0.0, dcmread(path, stop_before_pixels=True), Path(path).stat().st_size)
+    return candidate(name, 0.0, dcmread(path, stop_before_pixels=True), Path(path).stat().st_size)
 
 
 def test_one_object_of_two_frames_is_a_pair() -> None:
@@ -102,7 +102,7 @@ def test_every_other_object_is_declined_with_its_reason() -> None:
     for other in others:
         other.PatientBirthDate = scan().PatientBirthDate
     statics = [other for other in others if "PatientAge" not in other or not other.PatientAge.endswith("M")]
-    headers = [StoredHeader(f"{number}", 0.0, other, None) for number, other in enumerate(statics)]
+    headers = [candidate(f"{number}", 0.0, other, None) for number, other in enumerate(statics)]
     selection = select([*headers, stored(scan())])
     assert uids(selection) == [scan().SOPInstanceUID] * 2
     assert len(selection.declined) >= len(headers) - 1
@@ -275,7 +275,7 @@ def test_the_order_of_the_list_decides_nothing(order: list[int], at: list[float]
         our_result(scan()),
     ]
     images[5].SOPInstanceUID = "1.2.3"
-    objects = [StoredHeader(f"{number}", at[number], image) for number, image in enumerate(images)]
+    objects = [candidate(f"{number}", at[number], image) for number, image in enumerate(images)]
     shuffled = select([objects[number] for number in order])
     straight = select(objects)
     assert (shuffled.views, shuffled.declined, shuffled.notes) == (straight.views, straight.declined, straight.notes)
@@ -295,7 +295,7 @@ def test_damaged_headers_are_selected_or_refused(damage: list[tuple[float, int]]
     except Exception:
         assume(False)  # no header at all: the receiver's business
     try:
-        selection = select([StoredHeader("damaged", 0.0, header, len(data)), stored(scan())])
+        selection = select([candidate("damaged", 0.0, header, len(data)), stored(scan())])
     except Refused as refused:
         assert str(refused).endswith(".")
     else:

@@ -1,13 +1,21 @@
 """Retention: who goes, when, and what stays."""
 
+import hashlib
+import itertools
+import json
+import os
+import uuid
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.contracts.v1.study_pb2 import StudyReady
+from scintiflow.errors import Unavailable
 from scintiflow.keeper.retention import expire, oldest_delivered, overdue
-from scintiflow.records import Record, note, read_record
+from scintiflow.records import Record, marker_path, note, read_record
 from scintiflow.store import Store
 
 DAY = 86_400.0
@@ -16,7 +24,7 @@ DAY = 86_400.0
 def ended(event: str, at: float) -> Record:
     """A record that ended with `event` at a time."""
     decision = {"at": at, "event": event, "reason": "", "objects": ["aa"], "stage": "gather"}
-    return Record("0" * 32, {"aa": at}, (decision,), {})
+    return Record("0" * 32, {"aa": at}, (decision,), {}, came=at)
 
 
 @pytest.mark.parametrize(("event", "days"), [("declined", 7), ("parked", 30)])
@@ -29,7 +37,7 @@ def test_a_study_stays_for_the_days_of_its_end(event: str, days: int) -> None:
 
 def test_a_study_on_its_way_never_expires() -> None:
     """Age alone removes nothing that has not come to an end."""
-    assert overdue([Record("0" * 32, {"aa": 0.0}, (), {})], 1000 * DAY, days=7, days_open=30) == []
+    assert overdue([Record("0" * 32, {"aa": 0.0}, (), {}, came=0.0)], 1000 * DAY, days=7, days_open=30) == []
 
 
 def test_expiry_leaves_a_tombstone_with_findings_and_events(tmp_path: Path) -> None:
@@ -48,27 +56,77 @@ def test_expiry_leaves_a_tombstone_with_findings_and_events(tmp_path: Path) -> N
     assert read_record(store, "0" * 32).outcome.state == "declined"
 
 
-def test_what_arrives_while_a_study_expires_stays(tmp_path: Path) -> None:
-    """Retention removes only what it judged: an object or a revision that came since is not lost."""
+@pytest.fixture
+def declined(tmp_path: Path) -> tuple[Store, Record]:
+    """A study that came and ended long ago, and what the keeper has read of it."""
     store = Store(tmp_path)
-    study = store.study("0" * 32)
-    for part in ("objects/aa.dcm", "results/r1-metastasis-report.dcm"):
-        (study / part).parent.mkdir(parents=True)
-        (study / part).write_bytes(b"x")
-    note(store, "0" * 32, "selected", reason="", objects=["aa"], ready=StudyReady(revision=1), revision=1)
-    note(store, "0" * 32, "read", reason="Nobody takes its results.", revision=1)
-    judged = read_record(store, "0" * 32)
-    for part in ("objects/bb.dcm", "results/r2-metastasis-report.dcm"):
-        (study / part).write_bytes(b"x")
+    put(store, b"scan")
+    os.utime(store.study("0" * 32) / "objects", (1.0, 1.0))
+    note(store, "0" * 32, "declined", reason="Without counts.", objects=list(read_record(store, "0" * 32).objects))
+    return store, read_record(store, "0" * 32)
+
+
+def put(store: Store, data: bytes) -> bool:
+    """Store an object as the receiver does."""
+    with store.incoming(uuid.uuid4().hex) as incoming:
+        (incoming / "part").write_bytes(data)
+        return store.put_object(incoming / "part", "0" * 32, hashlib.sha256(data).hexdigest())
+
+
+@pytest.mark.parametrize("data", [b"scan", b"other"])
+def test_what_comes_before_a_study_expires_stays(declined: tuple[Store, Record], data: bytes) -> None:
+    """Retention removes only what it judged: neither an object that came since is lost, nor one that came again."""
+    store, judged = declined
+    put(store, data)
+    with pytest.raises(Unavailable, match="has changed"):
+        expire(store, judged, "its time is over")
+    assert hashlib.sha256(data).hexdigest() in read_record(store, "0" * 32).objects
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_what_comes_again_while_a_study_expires_stays(
+    declined: tuple[Store, Record], after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At whichever step of storing the same bytes retention comes: who is told that they are durable finds them."""
+    store, judged = declined
+    steps, sync = itertools.count(), os.fsync
+
+    def sync_and_expire(handle: int) -> None:
+        sync(handle)
+        if next(steps) == after:
+            with suppress(Unavailable):
+                expire(store, judged, "its time is over")
+
+    monkeypatch.setattr(os, "fsync", sync_and_expire)
+    put(store, b"scan")
+    assert next(steps) > after
+    assert read_record(store, "0" * 32).objects == judged.objects
+
+
+def test_what_comes_while_objects_are_removed_is_put_off(
+    declined: tuple[Store, Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While retention removes a study nobody is told that an object of it is durable; afterwards it is as any other."""
+    store, judged = declined
+    answers, unlink = [], Path.unlink
+
+    def put_and_unlink(path: Path, missing_ok: bool = False) -> None:
+        if path.parent.name == "objects":
+            with pytest.raises(Unavailable, match="being removed"):
+                put(store, b"scan")
+            answers.append("put off")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", put_and_unlink)
     expire(store, judged, "its time is over")
-    left = {path.stem for part in ("objects", "results") for path in (study / part).iterdir()}
-    assert left == {"bb", "r2-metastasis-report"}
-    assert read_record(store, "0" * 32).outcome.state == "receiving"
+    assert answers == ["put off"]
+    assert put(store, b"scan")
+    assert read_record(store, "0" * 32).objects.keys() == judged.objects.keys()
 
 
 def test_objects_that_come_again_have_their_days_again() -> None:
-    """A parked study that expired and was sent again is not removed before a person can replay it."""
-    again = replace(ended("parked", at=0.0), objects={"aa": 40 * DAY})
+    """A parked study that was sent again, before or after it expired, stays until a person can replay it."""
+    again = replace(ended("parked", at=0.0), came=40 * DAY)
     assert overdue([again], 41 * DAY, days=7, days_open=30) == []
     assert overdue([again], 71 * DAY, days=7, days_open=30) == [again]
 
@@ -81,6 +139,19 @@ def test_days_count_from_the_last_step_of_the_clock() -> None:
         assert overdue([record], 1008 * DAY, days=7, days_open=30, even_since=1000 * DAY) == [record]
 
 
-def test_a_full_disk_takes_the_oldest_delivered_first() -> None:
-    """Only delivered studies go early."""
-    assert oldest_delivered([ended("declined", 1.0), ended("parked", 2.0)]) == []
+def delivered(store: Store, number: int, at: float) -> Record:
+    """A record of a study with an object of long ago, delivered at a time."""
+    folder = f"{number:032x}"
+    result = Result(name="r1-metastasis-report", kind="report", model="metastasis")
+    delivery = ResultReady(study=folder, revision=1, destination="pacs", results=[result])
+    note(store, folder, "selected", reason="", objects=["aa"], ready=StudyReady(revision=1), revision=1)
+    note(store, folder, "reported", revision=1, deliveries=[delivery])
+    store.put_once(marker_path(store, folder, "pacs", result.name), json.dumps({"at": at}).encode())
+    return replace(read_record(store, folder), objects={"aa": 0.0}, came=0.0)
+
+
+def test_a_full_disk_takes_the_oldest_delivered_first(tmp_path: Path) -> None:
+    """Only delivered studies go early, and none to which an object came just now."""
+    later, earlier, again = (delivered(Store(tmp_path), number, at) for number, at in enumerate((90.0, 80.0, 70.0)))
+    others = [ended("declined", 1.0), ended("parked", 2.0)]
+    assert oldest_delivered([later, *others, replace(again, came=99.5), earlier], now=100.0) == [earlier, later]

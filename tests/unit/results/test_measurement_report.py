@@ -386,7 +386,7 @@ def test_times_are_those_of_encoding_in_the_study_s_zone(kind: str) -> None:
 def test_a_result_is_recognised_as_ours(kind: str) -> None:
     """A result that a PACS sends back to us is known by what it is and who made it, and is marked unverified."""
     result = encoded(reading(), kind)
-    assert is_our_result(result, made=())
+    assert is_our_result(result)
     assert "research only" in result.SeriesDescription
     if kind == "report":
         assert (result.VerificationFlag, result.PreliminaryFlag) == ("UNVERIFIED", "PRELIMINARY")
