@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,9 @@ from scintiflow.store import Store
 from scintiflow.stream import Stream
 from tests.deliveries import attempt, delivery_of, folder_of, reported, sender_to
 from tests.fault_proxy import FaultProxy
-from tests.pacs import SUCCESS, Pacs
+from tests.late import late_for_the_answer, late_for_the_loss
+from tests.pacs import SUCCESS, Pacs, hanging_up
+from tests.raw_peer import ABORT
 from tests.waiting import wait_for
 from tests.working import working
 
@@ -199,6 +201,27 @@ def test_a_pacs_that_takes_the_association_and_no_kind_of_object_is_named(store:
     ready = reported(store, FOLDER)
     with Pacs(syntaxes=[JPEG2000Lossless]) as pacs, pytest.raises(Failed, match="no presentation context"):
         sender_to(store, pacs.port).deliver(delivery_of(ready))
+
+
+@pytest.mark.parametrize(
+    ("late", "last_word"), [(late_for_the_answer, ABORT), (late_for_the_loss, ABORT), (late_for_the_loss, b"")]
+)
+def test_a_pacs_that_accepts_and_breaks_off_is_waited_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch, late: Callable[[pytest.MonkeyPatch], None], last_word: bytes
+) -> None:
+    """An association that is gone right after its acceptance refuses nothing, whenever we come to see it."""
+    ready = reported(store, FOLDER)
+    late(monkeypatch)
+    with hanging_up(last_word) as pacs, pytest.raises(Unavailable, match="accepted the association and broke it off"):
+        sender_to(store, pacs.port).deliver(delivery_of(ready))
+
+
+def test_a_rejection_counts_however_late_it_is_seen(store: Store, pacs: Pacs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PACS that rejects us and hangs up at once is not taken for one that is switched off."""
+    ready = reported(store, FOLDER)
+    late_for_the_answer(monkeypatch)
+    with pytest.raises(Failed, match="allow SCINTIFLOW there"):
+        sender_to(store, pacs.port, ae_title="NOBODY").deliver(delivery_of(ready))
 
 
 def test_a_pacs_whose_name_cannot_be_resolved_is_waited_for(store: Store) -> None:

@@ -19,6 +19,7 @@ from scintiflow.dicom.privacy import log_name
 from scintiflow.errors import Failed, Refused, Unavailable
 from scintiflow.records import Record, marker_path, note, read_record, result_path
 from scintiflow.sender import metrics
+from scintiflow.sender.answer import ACCEPTED, REJECTED_TRANSIENT, answer_of, takes_nothing
 from scintiflow.sender.c_store import c_store, without_delay
 from scintiflow.store import Store
 from scintiflow.stream import Delivery
@@ -31,7 +32,6 @@ _OUT_OF_RESOURCES = range(0xA700, 0xA800)  # PS3.4 table B.2-1
 _WARNINGS = {0x0001, 0x0107, 0x0116, *range(0xB000, 0xC000)}  # PS3.7 table C-1: it has the object all the same
 _DUPLICATE = 0x0111  # PS3.7 C.5.4: its answer to the first sending was lost; one UID of ours is one content
 _THERE = {_SUCCESS, _DUPLICATE, *_WARNINGS}
-_ACCEPTED, _REJECTED_TRANSIENT = 0, 2  # PS3.8 table 9-21
 _GRACE_SECONDS = 1.0  # for an abort to be said before the line is cut
 
 
@@ -166,11 +166,13 @@ class Sender:
         return association
 
     def _no_association(self, association: Association) -> Unavailable | Failed:
-        name, answer = self.destination.name, association.acceptor.primitive
+        name, answer = self.destination.name, answer_of(association)
         if answer is None:
             return Unavailable(f"{name} does not accept an association.")
-        if answer.result == _ACCEPTED:
+        if answer.result == ACCEPTED and takes_nothing(answer):
             return Failed(f"{name} takes none of the results (it accepts no presentation context for them).")
-        if answer.result == _REJECTED_TRANSIENT:
+        if answer.result == ACCEPTED:
+            return Unavailable(f"{name} accepted the association and broke it off.")
+        if answer.result == REJECTED_TRANSIENT:
             return Unavailable(f"{name} takes no association now ({answer.reason_str}).")
         return Failed(f"{name} rejects our association ({answer.reason_str}); allow {self.calling} there.")
