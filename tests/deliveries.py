@@ -1,5 +1,6 @@
 """Results that wait for a destination, and what delivers them."""
 
+import hashlib
 import time
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def a_result(path: Path, kind: str, size: int) -> Result:
         model="metastasis",
         sop_class_uid=dataset.SOPClassUID,
         sop_instance_uid=dataset.SOPInstanceUID,
+        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
 
 

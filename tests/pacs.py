@@ -4,13 +4,15 @@ import hashlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 
 from pydicom import Dataset, dcmread
 from pydicom.filewriter import write_file_meta_info
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
+from pynetdicom.pdu import A_ASSOCIATE_AC
 
 SUCCESS = 0x0000
 
@@ -83,6 +85,20 @@ class Tally(Pacs):
             self.stored_at.setdefault(str(event.request.AffectedSOPInstanceUID), time.time())
             self.transmissions += 1
         return SUCCESS
+
+
+@contextmanager
+def hanging_up(last_word: bytes) -> Iterator[Pacs]:
+    """Run a PACS that accepts associations, says `last_word` and hangs up."""
+
+    def hang_up(event: evt.Event) -> None:
+        if isinstance(event.pdu, A_ASSOCIATE_AC):
+            event.assoc.dul.socket.send(last_word)
+            event.assoc.dul.socket.close()
+
+    with Pacs() as pacs:
+        pacs._server.bind(evt.EVT_PDU_SENT, hang_up)
+        yield pacs
 
 
 def _file(meta: Dataset, data: bytes) -> bytes:

@@ -47,9 +47,12 @@ def until_stopped() -> threading.Event:
 
 
 @contextmanager
-def temporary_folder(prefix: str) -> Iterator[Path]:
-    """Lend a temporary folder until the block ends; remove those with this prefix whose owners were killed."""
-    with tempfile.TemporaryDirectory(prefix=prefix) as name:
+def temporary_folder(prefix: str, within: str | None = None) -> Iterator[Path]:
+    """Lend a temporary folder until the block ends; remove those with this prefix whose owners were killed.
+
+    It lies in the folder `within`, or where temporary files usually do.
+    """
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=within) as name:
         folder = Path(name)
         lock = os.open(folder / "new", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)

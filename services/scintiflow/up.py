@@ -37,6 +37,7 @@ _PAUSE_FIRST = 0.5
 _PAUSE_LONGEST = 10.0
 _HEALTHY_SECONDS = 10.0  # after so long a life the pauses begin anew
 _HOPELESS_PAUSE = 4.0
+_PAUSE_WITHOUT_A_START = 5.0
 
 _CHILD = """
 import os, sys, time
@@ -205,18 +206,36 @@ class _Restarts:
         _end(self.stopping, Failed("The supervisor gave up, as the lines above say; start again."))
 
 
+class _Watcher(Watcher):
+    """Bears with a system that starts no process for now: circus tries again at once and for ever, and hears nobody."""
+
+    _next_try = 0.0
+
+    def spawn_process(self, recovery_wid: int | None = None) -> float:
+        """Try to start the process, unless it failed a moment ago; return when it was started, 0 where it was not."""
+        if time.monotonic() < self._next_try:
+            return 0.0
+        started = super().spawn_process(recovery_wid)
+        self._next_try = 0.0 if started else time.monotonic() + _PAUSE_WITHOUT_A_START
+        return float(started)
+
+    def __len__(self) -> int:
+        """Count one more than there are: circus ends everything where a process is missing for a moment."""
+        return len(self.processes) + 1
+
+
 def _watcher(
     program: Program, environment: Mapping[str, str], data: Path, stopping: "asyncio.Future[Failed | None]"
 ) -> Watcher:
     restarts = _Restarts(program, data, _pipe_to_us(program), stopping)
     hooks = ("before_spawn", "after_reap", "after_stop")
-    return Watcher(
+    return _Watcher(
         program.name,
         shlex.quote(sys.executable),
         env=dict(environment),
         working_dir=str(Path.cwd()),
         graceful_timeout=program.patience,
-        max_retry=-1,
+        max_retry=1,
         use_sockets=True,  # the child inherits what is inheritable: the pipe
         hooks={name: (getattr(restarts, name), True) for name in hooks},
     )

@@ -133,6 +133,21 @@ def test_a_peer_that_waits_for_our_disk_is_not_silent(
             assert c_store(association, image).Status == STATUS["stored"]
 
 
+def test_a_full_disk_for_temporary_files_keeps_no_listener_down(tmp_path: Path, image: Dataset) -> None:
+    """Where only /tmp is full, a listener that died is replaced, and objects are stored as ever."""
+    with (
+        small_disk(tmp_path / "temporary", "1m") as disk,
+        running_receiver(tmp_path, *disk.inside, TMPDIR=str(disk.path), SCINTIFLOW_RECEIVER_LISTENERS="1") as receiver,
+    ):
+        disk.fill()
+        (listener,) = receiver.listeners()
+        listener.kill()
+        listener.wait()
+        wait_for(lambda: not receiver.ready())
+        wait_for(receiver.ready, seconds=30)
+        assert send(receiver.port, [image]) == [STATUS["stored"]]
+
+
 @pytest.fixture(scope="module")
 def pacs() -> Iterator[Pacs]:
     """A PACS; each test says what it answers."""

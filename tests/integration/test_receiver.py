@@ -1,5 +1,6 @@
 """The DICOM port as a PACS sees it: real associations, real processes, real kills."""
 
+import re
 import signal
 import socket
 import subprocess
@@ -155,6 +156,24 @@ def test_faults_are_refused_and_nothing_is_kept(receiver: Receiver, image: Datas
     wait_for(lambda: not receiver.unfinished())
     assert receiver.metric(UNREADABLE) == before + 4
     assert not receiver.said(str(image.PatientName))
+
+
+def test_a_flood_of_faults_is_few_lines_of_the_log(start: Start, image: Dataset) -> None:
+    """An allowed sender that is broken is told of at once, then by the number of its faults; nothing is left out."""
+    receiver = start(SCINTIFLOW_RECEIVER_LISTENERS="1")
+    association = call(receiver)
+    for _ in range(100):
+        send_bytes(association, image.SOPClassUID, image.SOPInstanceUID, b"%PDF-1.7" * 99)
+    association.release()
+    assert receiver.said("refused an object")
+
+    def told() -> list[int]:
+        return [
+            int(times or 1) for times in re.findall(r"refused an object(?:.*times=(\d+))?", receiver.log.read_text())
+        ]
+
+    wait_for(lambda: sum(told()) == 100, seconds=60)
+    assert len(told()) < 20
 
 
 def test_the_same_again_and_the_same_name_with_other_bytes(receiver: Receiver, image: Dataset) -> None:

@@ -76,6 +76,16 @@ def test_reading_again_changes_nothing(store: Store, redis: Redis, classifier: C
     assert read_findings(store, record.folder, 1)[0].probability == 0.75
 
 
+def test_the_record_knows_the_bytes_of_each_result(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """A result is reported with the digest of its file, so that the sender sees what the disk did to it."""
+    delivery = stored(store, example())
+    a_router(store, redis, classifier.url).read(delivery)
+    record = record_of(store, delivery)
+    for result in record.deliveries[0].results:
+        written = result_path(store, record.folder, result.name).read_bytes()
+        assert result.digest == hashlib.sha256(written).hexdigest()
+
+
 def test_a_ready_study_is_read_while_more_of_it_arrives(store: Store, redis: Redis, classifier: Classifier) -> None:
     """Objects that nobody has decided about yet, a static view behind the pair, do not hold a ready pair up."""
     delivery = stored(store, example())

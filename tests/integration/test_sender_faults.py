@@ -1,8 +1,9 @@
 """A PACS that fails in every way but one, as the sender sees it: results arrive once, and late at worst."""
 
+import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,19 +11,28 @@ from pydicom.uid import JPEG2000Lossless
 from pynetdicom import AE
 from redis import Redis
 
-from scintiflow.errors import Failed, Unavailable
-from scintiflow.records import read_record
+from scintiflow.errors import Failed, Refused, Unavailable
+from scintiflow.records import read_record, result_path
 from scintiflow.store import Store
 from scintiflow.stream import Stream
 from tests.deliveries import attempt, delivery_of, folder_of, reported, sender_to
 from tests.fault_proxy import FaultProxy
-from tests.pacs import SUCCESS, Pacs
+from tests.late import late_for_the_answer, late_for_the_loss
+from tests.pacs import SUCCESS, Pacs, hanging_up
+from tests.raw_peer import ABORT
 from tests.waiting import wait_for
 from tests.working import working
 
 FOLDER = folder_of(0)
 OUT_OF_RESOURCES, REFUSED, DUPLICATE = 0xA700, 0xC123, 0x0111
 BYTES_ASKED, BYTES_ANSWERED = 1400, 500
+
+
+def spoil(path: Path) -> None:
+    """Turn over one bit of the data set."""
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
 
 
 @pytest.fixture
@@ -201,6 +211,27 @@ def test_a_pacs_that_takes_the_association_and_no_kind_of_object_is_named(store:
         sender_to(store, pacs.port).deliver(delivery_of(ready))
 
 
+@pytest.mark.parametrize(
+    ("late", "last_word"), [(late_for_the_answer, ABORT), (late_for_the_loss, ABORT), (late_for_the_loss, b"")]
+)
+def test_a_pacs_that_accepts_and_breaks_off_is_waited_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch, late: Callable[[pytest.MonkeyPatch], None], last_word: bytes
+) -> None:
+    """An association that is gone right after its acceptance refuses nothing, whenever we come to see it."""
+    ready = reported(store, FOLDER)
+    late(monkeypatch)
+    with hanging_up(last_word) as pacs, pytest.raises(Unavailable, match="accepted the association and broke it off"):
+        sender_to(store, pacs.port).deliver(delivery_of(ready))
+
+
+def test_a_rejection_counts_however_late_it_is_seen(store: Store, pacs: Pacs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PACS that rejects us and hangs up at once is not taken for one that is switched off."""
+    ready = reported(store, FOLDER)
+    late_for_the_answer(monkeypatch)
+    with pytest.raises(Failed, match="allow SCINTIFLOW there"):
+        sender_to(store, pacs.port, ae_title="NOBODY").deliver(delivery_of(ready))
+
+
 def test_a_pacs_whose_name_cannot_be_resolved_is_waited_for(store: Store) -> None:
     """Name servers have bad nights too; no result is parked for it."""
     ready = reported(store, FOLDER)
@@ -214,6 +245,44 @@ def test_a_slow_line_gets_the_time_that_the_bytes_need(store: Store, line: Fault
     line.become(rate=20_000.0)
     assert attempt(sender_to(store, line.port, timeout=1.0, slowest_bytes_per_second=2_000.0), ready) == "delivered"
     assert len(pacs.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (Path.unlink, "is gone from DATA"),
+        (lambda path: os.truncate(path, 400), "is damaged in DATA"),
+        (lambda path: os.truncate(path, 0), "is damaged in DATA"),
+        (spoil, "is damaged in DATA"),
+    ],
+)
+def test_a_result_that_the_disk_has_lost_is_parked_at_once_and_the_others_arrive(
+    store: Store, redis: Redis, pacs: Pacs, damage: Callable[[Path], None], said: str
+) -> None:
+    """A file that is gone, cut or changed is never sent; a person learns which, and what to do."""
+    lost = reported(store, folder_of(0), kinds=("report", "picture"))
+    sound, queue = reported(store, folder_of(1)), Stream(redis, "results:pacs")
+    damage(result_path(store, lost.study, "r1-metastasis-report"))
+    for ready in (lost, sound):
+        queue.publish(f"{ready.study}:r1", ready.SerializeToString())
+    sender = sender_to(store, pacs.port)
+    with working(queue, sender.deliver, sender.park):
+        wait_for(lambda: all(read_record(store, each.study).outcome.at for each in (lost, sound)), seconds=20)
+    outcome = read_record(store, lost.study).outcome
+    assert outcome.state == "parked"
+    assert f"The report {said} (results/r1-metastasis-report.dcm); put it back and replay" in outcome.reason
+    assert marked(store, lost.study) == ["r1-metastasis-picture"]
+    assert marked(store, sound.study) == ["r1-metastasis-report"]
+    assert len(pacs.received) == 2
+
+
+def test_a_lost_result_is_told_while_the_pacs_is_away(store: Store, line: FaultProxy) -> None:
+    """Nobody waits for days to learn that the only result is gone."""
+    ready = reported(store, FOLDER)
+    result_path(store, FOLDER, ready.results[0].name).unlink()
+    line.become(refuse=True)
+    with pytest.raises(Refused, match="is gone from DATA"):
+        sender_to(store, line.port).deliver(delivery_of(ready))
 
 
 def marked(store: Store, folder: str = FOLDER) -> list[str]:

@@ -219,6 +219,25 @@ def test_a_hopeless_process_is_started_for_ever_and_hurts_nobody(tmp_path: Path)
             assert process.wait(15) == 0
 
 
+def test_a_process_that_cannot_be_started_is_tried_again_and_holds_nobody_up(tmp_path: Path) -> None:
+    """While the system starts no process, as without a working folder, the others are heard, and Ctrl-C is too."""
+    here = tmp_path / "here"
+    here.mkdir()
+    models = str(Path("models").resolve())
+    with running_stack(tmp_path, RULES, "env", f"--chdir={here}", SCINTIFLOW_MODELS=models) as stack:
+        here.rmdir()
+        min(stack.running("scintiflow.keeper"), key=lambda process: process.create_time()).kill()
+        wait_for(lambda: "error in 'keeper'" in stack.log.read_text())
+        here.mkdir()
+        wait_for(lambda: stack.running("scintiflow.keeper") and stack.ready(), seconds=60, every=0.2)
+        here.rmdir()
+        min(stack.running("scintiflow.router"), key=lambda process: process.create_time()).kill()
+        wait_for(lambda: "error in 'router'" in stack.log.read_text())
+        stack.process.send_signal(signal.SIGTERM)
+        assert stack.process.wait(10) == 0
+        assert len(stack.log.read_text()) < 1 << 16
+
+
 def test_an_unreadable_queue_file_is_set_aside(tmp_path: Path) -> None:
     """An append-only file that Redis cannot read does not keep it down: its content is rebuilt from DATA."""
     redis = tmp_path / "data" / "redis"

@@ -18,13 +18,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from scintiflow.cli.deployment import ConfigOption, OffsetOption, configuration, deployment
 from scintiflow.errors import Refused, Unavailable
+from scintiflow.sender.answer import ACCEPTED, REJECTED_TRANSIENT, answer_of, takes_nothing
 from scintiflow.sender.c_store import c_store, without_delay
 
 _CONTEXTS_AT_ONCE = 128  # PS3.8 section 9.3.2.2: presentation context IDs are the odd numbers up to 255
-_ACCEPTED = 0
+_LAST_PORT = 65_535
 _CALLING_UNKNOWN = (1, 1, 3)  # PS3.8 table 9-21: result, source, reason
 _CALLED_UNKNOWN = (1, 1, 7)
-_TRANSIENT = 2
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def send(
 def parse_peer(text: str) -> Peer:
     """Read AET@host:port; raises Refused."""
     parts = re.fullmatch(r"([^@\\]{1,16})@(.+):(\d{1,5})", text)
-    if parts is None:
+    if parts is None or int(parts[3]) > _LAST_PORT:
         raise Refused(f"{text!r} is not AET@host:port; write for example PACS@10.0.0.5:104.")
     return Peer(parts[1], parts[2], int(parts[3]))
 
@@ -157,20 +157,25 @@ def _associate(contexts: Iterable[tuple[UID, UID]], peer: Peer, calling: str) ->
     entity.connection_timeout = 10
     for sop_class, transfer_syntax in contexts:
         entity.add_requested_context(sop_class, transfer_syntax)
-    association = entity.associate(
-        peer.host, peer.port, ae_title=peer.ae_title, evt_handlers=[(evt.EVT_CONN_OPEN, without_delay)]
-    )
+    try:
+        association = entity.associate(
+            peer.host, peer.port, ae_title=peer.ae_title, evt_handlers=[(evt.EVT_CONN_OPEN, without_delay)]
+        )
+    except OSError as error:
+        raise Unavailable(f"Nobody knows where {peer.host} is ({error.strerror}); correct --to.") from error
     if not association.is_established:
         raise _no_association(association, peer, calling)
     return association
 
 
 def _no_association(association: Association, peer: Peer, calling: str) -> Unavailable | Refused:
-    answer = association.acceptor.primitive
-    if answer is not None and answer.result == _ACCEPTED:
-        return Refused(f"{peer} takes none of these files (their kind, or how they are compressed); convert them.")
-    if answer is None or not association.is_rejected:
+    answer = answer_of(association)
+    if answer is None:
         return Unavailable(f"Nobody takes associations at {peer.host}:{peer.port}; start it, or correct --to.")
+    if answer.result == ACCEPTED and takes_nothing(answer):
+        return Refused(f"{peer} takes none of these files (their kind, or how they are compressed); convert them.")
+    if answer.result == ACCEPTED:
+        return Unavailable(f"{peer} accepted the association and broke it off; send again.")
     found = (answer.result, answer.result_source, answer.diagnostic)
     if found == _CALLING_UNKNOWN:
         return Refused(
@@ -179,7 +184,7 @@ def _no_association(association: Association, peer: Peer, calling: str) -> Unava
         )
     if found == _CALLED_UNKNOWN:
         return Refused(f"{peer.host}:{peer.port} is not called {peer.ae_title}; correct --to.")
-    if answer.result == _TRANSIENT:
+    if answer.result == REJECTED_TRANSIENT:
         return Unavailable(f"{peer} is busy ({answer.reason_str}); send again later.")
     return Refused(f"{peer} rejects the association ({answer.reason_str}); look into its log.")
 

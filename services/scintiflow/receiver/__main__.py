@@ -11,6 +11,9 @@ from scintiflow.receiver.crew import Crew, listen, readiness
 from scintiflow.receiver.settings import Settings
 from scintiflow.telemetry import configure_logging, serve_probes
 
+_MEMORY = "/dev/shm"
+"""Where listeners count, in files mapped to memory: on a disk that is full, counting would kill them (SIGBUS)."""
+
 
 def main() -> None:
     """Load settings, listen, keep the listeners at work."""
@@ -21,7 +24,7 @@ def main() -> None:
     allow = read_configuration(deployment.config).allow
     structlog.get_logger().info(who_may_send(allow), ae_title=settings.ae_title, port=deployment.port("dicom"))
     with (
-        temporary_folder("scintiflow-receiver-") as metrics,
+        temporary_folder("scintiflow-receiver-", _MEMORY) as metrics,
         listen(settings.host, deployment.port("dicom")) as listening,
     ):
         registry = CollectorRegistry()

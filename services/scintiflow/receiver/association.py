@@ -121,7 +121,8 @@ class Visit:
         if comment:
             if part:
                 part.discard()
-            log.warning("refused an object", outcome=outcome, reason=comment, association=self.name)
+            facts = {"outcome": outcome, "reason": comment, "association": self.name}
+            self.reception.sparing.warning((self.caller, outcome), "refused an object", **facts)
         return STATUS[outcome], comment
 
     def end(self, association: Association) -> None:

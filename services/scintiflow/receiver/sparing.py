@@ -1,4 +1,4 @@
-"""Log lines that a stranger can provoke: few, however often it tries."""
+"""Log lines that a peer can provoke: few, however often it tries."""
 
 import threading
 import time

@@ -1,5 +1,6 @@
 """A ready study -> findings -> DICOM results on disk -> work for the sender."""
 
+import hashlib
 import io
 import json
 import time
@@ -153,13 +154,15 @@ class Router:
             file = io.BytesIO()
             ENCODERS[kind](reading).save_as(file, enforce_file_format=True)
             self.store.put_once(path, file.getvalue())
-        header = dcmread(path, stop_before_pixels=True)
+        written = path.read_bytes()
+        header = dcmread(io.BytesIO(written), stop_before_pixels=True)
         return Result(
             name=name,
             kind=kind,
             model=finding.model,
             sop_class_uid=header.SOPClassUID,
             sop_instance_uid=header.SOPInstanceUID,
+            digest=hashlib.sha256(written).hexdigest(),
         )
 
     def _hand_over(self, record: Record, revision: int) -> None:

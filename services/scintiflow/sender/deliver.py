@@ -1,5 +1,6 @@
 """Stored results -> a destination, over one association; each acknowledgement leaves a marker on disk."""
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from scintiflow.dicom.privacy import log_name
 from scintiflow.errors import Failed, Refused, Unavailable
 from scintiflow.records import Record, marker_path, note, read_record, result_path
 from scintiflow.sender import metrics
+from scintiflow.sender.answer import ACCEPTED, REJECTED_TRANSIENT, answer_of, takes_nothing
 from scintiflow.sender.c_store import c_store, without_delay
 from scintiflow.store import Store
 from scintiflow.stream import Delivery
@@ -31,7 +33,6 @@ _OUT_OF_RESOURCES = range(0xA700, 0xA800)  # PS3.4 table B.2-1
 _WARNINGS = {0x0001, 0x0107, 0x0116, *range(0xB000, 0xC000)}  # PS3.7 table C-1: it has the object all the same
 _DUPLICATE = 0x0111  # PS3.7 C.5.4: its answer to the first sending was lost; one UID of ours is one content
 _THERE = {_SUCCESS, _DUPLICATE, *_WARNINGS}
-_ACCEPTED, _REJECTED_TRANSIENT = 0, 2  # PS3.8 table 9-21
 _GRACE_SECONDS = 1.0  # for an abort to be said before the line is cut
 
 
@@ -53,7 +54,8 @@ class Sender:
         Raises:
             Unavailable: it is away or busy, or the disk would not take what it answers.
             Failed: it refuses a result, for a reason that may pass.
-            Refused: it has been away for too long, or must not get these results since scintiflow.toml was changed.
+            Refused: it has been away for too long, must not get these results since scintiflow.toml was changed, or one
+                is gone or damaged on our disk.
         """
         ready = ResultReady.FromString(delivery.body)
         record = read_record(self.store, ready.study)
@@ -96,7 +98,27 @@ class Sender:
             raise
 
     def _send(self, ready: ResultReady, results: list[Result]) -> None:
-        """Send all results; one that is refused does not hold the others back."""
+        """Send all results; one that is lost or refused does not hold the others back."""
+        lost = {result.name: loss for result in results if (loss := self._loss(ready, result))}
+        kept = [result for result in results if result.name not in lost]
+        refused = self._transmit(ready, kept) if kept else []
+        for trouble in (*refused, *lost.values()):
+            raise trouble
+
+    def _loss(self, ready: ResultReady, result: Result) -> Refused | Failed | None:
+        """Return why a result cannot be sent as it was written, or None."""
+        try:
+            written = result_path(self.store, ready.study, result.name).read_bytes()
+        except FileNotFoundError:
+            return Refused(f"The {result.kind} is gone from DATA {_restore(result)}")
+        except OSError as error:
+            return Failed(f"The disk under DATA does not give the {result.kind} back ({error.strerror}); repair it.")
+        if result.digest and hashlib.sha256(written).hexdigest() != result.digest:
+            return Refused(f"The {result.kind} is damaged in DATA {_restore(result)}")
+        return None
+
+    def _transmit(self, ready: ResultReady, results: list[Result]) -> list[Failed]:
+        """Send `results` over one association; return why it refuses those that it does."""
         refused: list[Failed] = []
         connecting = 2 * self.timeout + _GRACE_SECONDS  # to its machine, then to its application
         with Deadline(connecting) as deadline, self._associated(results, deadline) as association:
@@ -105,8 +127,7 @@ class Sender:
                     self._store(association, deadline, ready, result)
                 except Failed as error:
                     refused.append(error)
-        if refused:
-            raise refused[0]
+        return refused
 
     def _store(self, association: Association, deadline: Deadline, ready: ResultReady, result: Result) -> None:
         """C-STORE one result and mark it when the destination says it has it."""
@@ -166,11 +187,18 @@ class Sender:
         return association
 
     def _no_association(self, association: Association) -> Unavailable | Failed:
-        name, answer = self.destination.name, association.acceptor.primitive
+        name, answer = self.destination.name, answer_of(association)
         if answer is None:
             return Unavailable(f"{name} does not accept an association.")
-        if answer.result == _ACCEPTED:
+        if answer.result == ACCEPTED and takes_nothing(answer):
             return Failed(f"{name} takes none of the results (it accepts no presentation context for them).")
-        if answer.result == _REJECTED_TRANSIENT:
+        if answer.result == ACCEPTED:
+            return Unavailable(f"{name} accepted the association and broke it off.")
+        if answer.result == REJECTED_TRANSIENT:
             return Unavailable(f"{name} takes no association now ({answer.reason_str}).")
         return Failed(f"{name} rejects our association ({answer.reason_str}); allow {self.calling} there.")
+
+
+def _restore(result: Result) -> str:
+    file = f"results/{result.name}.dcm"
+    return f"({file}); put it back and replay, or remove the study's folder there and send the study again."

@@ -1,6 +1,6 @@
 """`scintiflow send`: files reach a peer as they are, and each failure says what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,9 @@ from scintiflow.cli import app
 from scintiflow.cli.send import Peer, parse_peer
 from scintiflow.errors import Refused
 from tests.builders import scan
-from tests.pacs import Pacs, free_port
+from tests.late import late_for_the_answer, late_for_the_loss
+from tests.pacs import Pacs, free_port, hanging_up
+from tests.raw_peer import ABORT
 
 EXAMPLES = sorted(Path("models/metastasis/examples").glob("*.dcm"))
 
@@ -96,6 +98,24 @@ def test_a_wrong_title_is_told(pacs: Pacs, folder: Path) -> None:
     assert "is not called OTHER" in result.stderr
 
 
+def test_a_rejection_is_told_however_late_it_is_seen(pacs: Pacs, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that rejects us and hangs up at once does not seem to be absent."""
+    late_for_the_answer(monkeypatch)
+    result = send(folder, "--to", f"OTHER@127.0.0.1:{pacs.port}")
+    assert (result.exit_code, "is not called OTHER" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("late", [late_for_the_answer, late_for_the_loss])
+def test_a_peer_that_accepts_and_breaks_off_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, late: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    """An association that is gone right after its acceptance is no refusal of the files."""
+    late(monkeypatch)
+    with hanging_up(ABORT) as pacs:
+        result = send(folder, "--to", f"PACS@127.0.0.1:{pacs.port}")
+    assert (result.exit_code, "accepted the association and broke it off" in result.stderr) == (1, True)
+
+
 def test_nobody_there_is_told(folder: Path) -> None:
     """A port where nobody listens is a sentence that says what to correct."""
     result = send(folder, "--to", f"PACS@127.0.0.1:{free_port()}")
@@ -103,9 +123,15 @@ def test_nobody_there_is_told(folder: Path) -> None:
     assert "correct --to" in result.stderr
 
 
+def test_an_unknown_host_is_told(folder: Path) -> None:
+    """A name that nobody can resolve is a sentence, not a traceback."""
+    result = send(folder, "--to", "PACS@pacs.invalid:104")
+    assert (result.exit_code, "Nobody knows where pacs.invalid is" in result.stderr) == (1, True)
+
+
 def test_addresses() -> None:
     """AET@host:port is read whole, also with spaces in the title; anything else is refused with an example."""
     assert parse_peer("MY PACS@pacs.example:104") == Peer("MY PACS", "pacs.example", 104)
-    for wrong in ("PACS", "PACS@host", "@host:104", "A TITLE OF SEVENTEEN@host:104"):
+    for wrong in ("PACS", "PACS@host", "@host:104", "A TITLE OF SEVENTEEN@host:104", "PACS@host:65536"):
         with pytest.raises(Refused, match=r"PACS@10\.0\.0\.5:104"):
             parse_peer(wrong)

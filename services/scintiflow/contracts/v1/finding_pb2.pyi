@@ -81,18 +81,20 @@ class Finding(_message.Message):
     def __init__(self, study: _Optional[str] = ..., revision: _Optional[int] = ..., model: _Optional[str] = ..., model_version: _Optional[str] = ..., model_digest: _Optional[str] = ..., status: _Optional[_Union[Finding.Status, str]] = ..., reason: _Optional[str] = ..., label: _Optional[str] = ..., question: _Optional[_Union[Code, _Mapping]] = ..., site: _Optional[_Union[Code, _Mapping]] = ..., probability: _Optional[float] = ..., threshold: _Optional[float] = ..., positive: _Optional[bool] = ..., engine: _Optional[str] = ..., precision: _Optional[str] = ..., map: _Optional[_Union[HeatMap, _Mapping]] = ..., views: _Optional[_Iterable[_Union[_study_pb2.SelectedView, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ..., found_at: _Optional[float] = ...) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("name", "kind", "model", "sop_class_uid", "sop_instance_uid")
+    __slots__ = ("name", "kind", "model", "sop_class_uid", "sop_instance_uid", "digest")
     NAME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     SOP_CLASS_UID_FIELD_NUMBER: _ClassVar[int]
     SOP_INSTANCE_UID_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
     name: str
     kind: str
     model: str
     sop_class_uid: str
     sop_instance_uid: str
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[str] = ..., model: _Optional[str] = ..., sop_class_uid: _Optional[str] = ..., sop_instance_uid: _Optional[str] = ...) -> None: ...
+    digest: str
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[str] = ..., model: _Optional[str] = ..., sop_class_uid: _Optional[str] = ..., sop_instance_uid: _Optional[str] = ..., digest: _Optional[str] = ...) -> None: ...
 
 class ResultReady(_message.Message):
     __slots__ = ("study", "revision", "destination", "results", "last_stored_at", "ready_at", "caller")
