@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from pydicom import Dataset
 
-from tests.pacs import free_port
+from tests.ports import free_port
 from tests.waiting import wait_for
 
 AUTO_FORWARD = """

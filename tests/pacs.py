@@ -1,7 +1,6 @@
 """A PACS for tests: a real C-STORE SCP that keeps what it gets in memory and may refuse on request."""
 
 import hashlib
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,14 +11,9 @@ from pydicom import Dataset, dcmread
 from pydicom.filewriter import write_file_meta_info
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
 
+from tests.ports import free_port
+
 SUCCESS = 0x0000
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

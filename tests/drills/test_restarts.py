@@ -15,7 +15,8 @@ import pytest
 from scintiflow.config import PORTS, embedded_socket
 from tests.e2e.test_kill import stream_in
 from tests.pacs import SUCCESS, Pacs
-from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, free_offset, is_free, running_stack
+from tests.ports import free_offset, is_free
+from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack
 from tests.waiting import wait_for
 
 LINE = ("receiver", "keeper", "router", "classifier", "sender")

@@ -9,7 +9,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
 from tests.orthanc import Orthanc, running_orthanc
-from tests.pacs import free_port
+from tests.ports import free_port
 from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack
 from tests.waiting import wait_for
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack import Stack, free_offset
+from tests.ports import free_offset
+from tests.stack import Stack
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]

@@ -19,7 +19,8 @@ from scintiflow.records import note, read_record, result_path
 from scintiflow.store import Store
 from scintiflow.stream import Stream
 from tests.deliveries import delivery_of, reported, sender_to
-from tests.pacs import Pacs, free_port
+from tests.pacs import Pacs
+from tests.ports import free_port
 
 FOLDER = "0123456789abcdef" * 2
 

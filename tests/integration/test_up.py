@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from scintiflow.config import PORTS, embedded_socket
-from tests.pacs import free_port
-from tests.stack import CONFIGURATION, SCINTIFLOW, Stack, free_offset, running_stack
+from tests.ports import free_offset, free_port
+from tests.stack import CONFIGURATION, SCINTIFLOW, Stack, running_stack
 from tests.waiting import wait_for
 
 RULES = CONFIGURATION.format(port=104)

@@ -12,7 +12,8 @@ from scintiflow.cli import app
 from scintiflow.cli.send import Peer, parse_peer
 from scintiflow.errors import Refused
 from tests.builders import scan
-from tests.pacs import Pacs, free_port
+from tests.pacs import Pacs
+from tests.ports import free_port
 
 EXAMPLES = sorted(Path("models/metastasis/examples").glob("*.dcm"))
 
