@@ -14,6 +14,11 @@ from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts
 from tests.ports import free_port
 
 SUCCESS = 0x0000
+GARBLED = (
+    "ignore:Exception in thread .*run_reactor:pytest.PytestUnhandledThreadExceptionWarning",
+    "ignore::UserWarning:pydicom",
+)
+"""Warnings to be passed over where a line garbles what pynetdicom reads: it ends its own threads by exceptions."""
 
 
 @dataclass

@@ -16,7 +16,7 @@ from scintiflow.store import Store
 from scintiflow.stream import Stream
 from tests.deliveries import attempt, delivery_of, folder_of, reported, sender_to
 from tests.fault_proxy import FaultProxy
-from tests.pacs import SUCCESS, Pacs
+from tests.pacs import GARBLED, SUCCESS, Pacs
 from tests.waiting import wait_for
 from tests.working import working
 
@@ -56,6 +56,7 @@ def test_a_line_that_breaks_at_any_byte_loses_and_doubles_nothing(
         fails_then_delivers(store, line, pacs, folder_of(number))
 
 
+@pytest.mark.filterwarnings(*GARBLED)
 def test_an_answer_garbled_at_any_byte_is_nobodys_fault_but_the_lines(
     store: Store, line: FaultProxy, pacs: Pacs
 ) -> None:

@@ -281,6 +281,7 @@ def test_the_order_of_the_list_decides_nothing(order: list[int], at: list[float]
     assert (shuffled.views, shuffled.declined, shuffled.notes) == (straight.views, straight.declined, straight.notes)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=12))
 def test_damaged_headers_are_selected_or_refused(damage: list[tuple[float, int]]) -> None:
