@@ -126,7 +126,7 @@ def running_stack(
         finally:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(15)
+                process.wait(30)
             finally:
                 process.kill()
 

@@ -57,7 +57,7 @@ def stack(clone: Path) -> Iterator[Stack]:
             yield stack
         finally:
             os.killpg(process.pid, signal.SIGINT)
-            process.wait(20)
+            process.wait(30)
 
 
 def test_every_command_works_as_printed(clone: Path, stack: Stack) -> None:

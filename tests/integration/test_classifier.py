@@ -47,7 +47,7 @@ def started(models: Path, **settings: str) -> Iterator[tuple[httpx.Client, subpr
             yield client, process
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            process.wait(timeout=30)
 
 
 def answers(client: httpx.Client) -> bool:

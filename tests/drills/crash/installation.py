@@ -76,7 +76,7 @@ class Installation:
         process = self.stack.process
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(15)
+            process.wait(30)
         finally:
             process.kill()
 
