@@ -33,9 +33,8 @@ from rich.table import Table
 from benchmarks.provenance import provenance
 from scintiflow.sender.c_store import c_store
 from tests.builders import scan
-from tests.pacs import free_port
+from tests.ports import free_port, is_free
 from tests.receiver import running_receiver
-from tests.stack import is_free
 from tests.waiting import wait_for
 
 Met = dict[str, dict[str, float | None]]

@@ -14,8 +14,7 @@ import psutil
 
 from scintiflow.config import PORTS
 from scintiflow.up import redis_command
-from tests.pacs import free_port
-from tests.stack import free_offset
+from tests.ports import free_offset, free_port
 from tests.waiting import wait_for
 
 AE_TITLE, SENDER = "SCINTIFLOW", "BENCH"

@@ -79,7 +79,7 @@ def delivery_of(ready: ResultReady) -> Delivery:
 def sender_to(store: Store, port: int, *, ae_title: str = "PACS", host: str = "127.0.0.1", **changes: float) -> Sender:
     """A sender for one PACS."""
     destination = Destination(name="pacs", ae_title=ae_title, host=host, port=port)
-    patience = {"timeout": 2.0, "slowest_bytes_per_second": 1000.0, "give_up_days": 7.0}
+    patience = {"timeout": 10.0, "slowest_bytes_per_second": 1000.0, "give_up_days": 7.0}
     return Sender(store, destination, "SCINTIFLOW", **(patience | changes), clock=Clock(store))
 
 

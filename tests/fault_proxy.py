@@ -69,7 +69,7 @@ class FaultProxy:
         self._run(self._refuse() if self.faults.refuse else self._listen())
 
     def _run(self, work: Awaitable[None]) -> None:
-        asyncio.run_coroutine_threadsafe(_await(work), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(_await(work), self._loop).result(30)
 
     async def _listen(self) -> None:
         if self._server is None:

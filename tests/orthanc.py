@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from pydicom import Dataset
 
-from tests.pacs import free_port
+from tests.ports import free_port
 from tests.waiting import wait_for
 
 AUTO_FORWARD = """
@@ -80,7 +80,7 @@ def running_orthanc(
     with log, subprocess.Popen([program, str(folder / "orthanc.json")], stdout=log, stderr=log) as process:
         http = httpx.Client(base_url=f"http://127.0.0.1:{http_port}", timeout=20)
         try:
-            wait_for(lambda: _answers(http), seconds=20)
+            wait_for(lambda: _answers(http), seconds=60)
             yield Orthanc(dicom_port, http)
         finally:
             process.terminate()

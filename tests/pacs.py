@@ -1,7 +1,6 @@
 """A PACS for tests: a real C-STORE SCP that keeps what it gets in memory and may refuse on request."""
 
 import hashlib
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,14 +13,14 @@ from pydicom.filewriter import write_file_meta_info
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
 from pynetdicom.pdu import A_ASSOCIATE_AC
 
+from tests.ports import free_port
+
 SUCCESS = 0x0000
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+GARBLED = (
+    "ignore:Exception in thread .*run_reactor:pytest.PytestUnhandledThreadExceptionWarning",
+    "ignore::UserWarning:pydicom",
+)
+"""Warnings to be passed over where a line garbles what pynetdicom reads: it ends its own threads by exceptions."""
 
 
 @dataclass

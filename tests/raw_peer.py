@@ -35,7 +35,7 @@ class RawPeer:
 
     def __enter__(self) -> "RawPeer":
         self.socket = socket.socket()
-        self.socket.settimeout(10)
+        self.socket.settimeout(30)
         if self.receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
         self.socket.bind((self.host, 0))

@@ -18,7 +18,7 @@ from scintiflow.stream import Delivery, Stream
 PACS = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 104, "synthetic": "too"}
 
 
-def a_router(store: Store, redis: Redis, url: str, *, timeout: float = 2, **rules: Any) -> Router:
+def a_router(store: Store, redis: Redis, url: str, *, timeout: float = 10, **rules: Any) -> Router:
     """A router for one PACS, or with other rules."""
     configuration = Configuration.model_validate({"destinations": [PACS]} | rules)
     client = httpx.Client(base_url=url, timeout=timeout)

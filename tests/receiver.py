@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from pydicom import Dataset
 from scintiflow.config import PORTS
 from scintiflow.dicom.identity import study_folder
 from scintiflow.store import Store
-from tests.stack import free_offset
+from tests.folders import files_below
+from tests.ports import free_offset
 from tests.waiting import wait_for
 
 ALLOW = '[[allow]]\nae_title = "PACS"\n'
@@ -60,7 +61,7 @@ class Receiver:
 
     def unfinished(self) -> list[Path]:
         """Return every temporary file that is no lock."""
-        return [path for path in (self.store.data / "incoming").rglob("*") if path.is_file() and path.name != "lock"]
+        return [path for path in files_below(self.store.data / "incoming") if path.name != "lock"]
 
     def said(self, words: str) -> bool:
         """Tell whether its log holds `words`."""
@@ -71,7 +72,7 @@ class Receiver:
         return re.findall(r"accepted an association.*?(listener-[0-9a-f]{32})", self.log.read_text())
 
     def _get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{PORTS['receiver'] + self.offset}{path}", timeout=5)
+        return httpx.get(f"http://127.0.0.1:{PORTS['receiver'] + self.offset}{path}", timeout=30)
 
 
 @contextmanager
@@ -102,4 +103,5 @@ def running_receiver(
         finally:
             if process.poll() is None:
                 for member in [*psutil.Process(process.pid).children(recursive=True), process]:
-                    member.kill()
+                    with suppress(psutil.NoSuchProcess):  # it went with its parent
+                        member.kill()

@@ -34,7 +34,7 @@ class RedisServer:
             stdout=subprocess.DEVNULL,
             env=os.environ | self.environment,
         )
-        wait_for(lambda: _answers(self.url), seconds=10)
+        wait_for(lambda: _answers(self.url))
 
     def kill(self) -> None:
         """End it at once."""

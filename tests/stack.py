@@ -1,13 +1,9 @@
 """A whole installation for a test: `scintiflow up` on its own ports and DATA, beside a PACS."""
 
-import fcntl
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,11 +20,10 @@ from scintiflow.dicom.identity import study_folder
 from scintiflow.records import ENDS, Outcome, Record, read_record
 from scintiflow.sender.c_store import c_store
 from scintiflow.store import Store
+from tests.ports import free_offset
 from tests.waiting import wait_for
 
 SCINTIFLOW = str(Path(sys.executable).with_name("scintiflow"))
-PORTS_IN_USE = Path(tempfile.gettempdir()) / f"scintiflow-tests-{os.getuid()}.ports"
-"""One byte for each port; a test process locks those that it uses, and the kernel unlocks them when it ends."""
 EXAMPLES = sorted(Path("models/metastasis/examples").glob("*.dcm"))
 
 CONFIGURATION = """
@@ -131,7 +126,7 @@ def running_stack(
         finally:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(15)
+                process.wait(30)
             finally:
                 process.kill()
 
@@ -164,39 +159,8 @@ def _copy(dataset: Dataset, number: int) -> Dataset:
     return dataset
 
 
-_lock = PORTS_IN_USE.open("a")
-_ours: set[int] = set()
-
-
-def free_offset() -> int:
-    """Return a port offset at which every port of an installation is free, and no other test's while this one runs.
-
-    All are below those that the kernel gives to whoever connects, so they can be had again after a restart.
-    """
-    while True:
-        offset = random.randrange(2_000, 21_000)
-        ports = {port + offset for port in PORTS.values()}
-        if not ports & _ours and all(is_free(port) and _locked(port) for port in ports):
-            _ours.update(ports)
-            return offset
-
-
-def _locked(port: int) -> bool:
-    try:
-        fcntl.lockf(_lock, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def is_free(port: int) -> bool:
-    """Tell whether nobody listens there."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
 def _ready(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).status_code == httpx.codes.OK
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=10).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False

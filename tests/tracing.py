@@ -35,5 +35,10 @@ def injected(strace: str, processes: Iterable[int], fault: str) -> Iterator[None
 
 
 def _is_traced(process: str) -> bool:
-    statuses = [task / "status" for task in Path(f"/proc/{process}/task").iterdir()]
-    return not any("TracerPid:\t0\n" in status.read_text() for status in statuses)
+    return all(map(_is_traced_or_over, Path(f"/proc/{process}/task").iterdir()))
+
+
+def _is_traced_or_over(task: Path) -> bool:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return "TracerPid:\t0\n" not in (task / "status").read_text()
+    return True

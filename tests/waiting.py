@@ -7,11 +7,14 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 10, every: float = 0.02) -> T:
-    """Return the first true value of `condition()`; fail when there is none within `seconds`."""
+def wait_for(condition: Callable[[], T], seconds: float = 30, every: float = 0.02) -> T:
+    """Return the first true value of `condition()`; fail when there is none within `seconds`.
+
+    The last look comes after the time is over, or a busy machine could keep us from looking at all.
+    """
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {getattr(condition, '__doc__', None) or condition}")
         time.sleep(every)
-    raise AssertionError(f"not within {seconds} s: {getattr(condition, '__doc__', None) or condition}")
+    return value

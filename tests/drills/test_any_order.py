@@ -142,8 +142,8 @@ class AnyOrder(RuleBasedStateMachine):
         if self._record(uid).objects:
             ready_set_go = threading.Barrier(2)
             with ThreadPoolExecutor(2) as both:
-                for _ in range(2):
-                    both.submit(self._gather, study_folder(uid), ready_set_go)
+                for rival in [both.submit(self._gather, study_folder(uid), ready_set_go) for _ in range(2)]:
+                    rival.result()
 
     @rule()
     def turn(self) -> None:
@@ -227,7 +227,5 @@ def test_any_order_leads_to_the_same_decision(world: type[AnyOrder]) -> None:
     """Duplicated, shuffled, interleaved, partial and late objects: each best choice is read once, the last one last."""
     run_state_machine_as_test(
         world,
-        settings=settings(
-            max_examples=EXAMPLES, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=EXAMPLES, stateful_step_count=30, suppress_health_check=list(HealthCheck)),
     )

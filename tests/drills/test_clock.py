@@ -45,9 +45,9 @@ def test_work_of_every_kind_goes_on_when_the_clock_is_set(
     retried, queued = copies(EXAMPLES, 2)
     gathering = one_view(180.0, study_uid=generate_uid())
     router = stack.running("scintiflow.router")[0]
-    pacs.answer = lambda uid: OUT_OF_RESOURCES
+    pacs.answer, said = lambda uid: OUT_OF_RESOURCES, len(stack.log.read_text())
     assert send(stack.dicom_port, [retried]) == [STATUS["stored"]]
-    wait_for(lambda: "queue=results:pacs" in stack.log.read_text(), 20)
+    wait_for(lambda: "queue=results:pacs" in stack.log.read_text()[said:])
     router.suspend()
     assert send(stack.dicom_port, [queued, gathering]) == [STATUS["stored"]] * 2
     wait_for(lambda: stack.record(queued.StudyInstanceUID).outcome.state == "queued")

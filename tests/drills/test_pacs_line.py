@@ -14,7 +14,7 @@ from scintiflow.records import read_record
 from scintiflow.store import Store
 from tests.deliveries import attempt, folder_of, reported, sender_to
 from tests.fault_proxy import FaultProxy, Faults
-from tests.pacs import Pacs
+from tests.pacs import GARBLED, Pacs
 from tests.waiting import wait_for
 
 LENGTHS = {"asked": 1400, "answered": 500}
@@ -41,6 +41,7 @@ def line(pacs: Pacs) -> Iterator[FaultProxy]:
         yield line
 
 
+@pytest.mark.filterwarnings(*GARBLED)
 @pytest.mark.parametrize(
     ("fault", "direction"),
     [

@@ -29,7 +29,7 @@ PLANTS = {
         """        self.reception.notifier.stored(
             ObjectStored(study=folder, digest=part.digest, association=self.name, stored_at=time.time())
         )
-        time.sleep(0.01)
+        time.sleep(0.3)
         new = self.reception.store.put_object(part.path, folder, part.digest)
 """,
         "keeper told",

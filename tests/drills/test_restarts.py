@@ -15,7 +15,8 @@ import pytest
 from scintiflow.config import PORTS, embedded_socket
 from tests.e2e.test_kill import stream_in
 from tests.pacs import SUCCESS, Pacs
-from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, free_offset, is_free, running_stack
+from tests.ports import free_offset, is_free
+from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack
 from tests.waiting import wait_for
 
 LINE = ("receiver", "keeper", "router", "classifier", "sender")
@@ -39,7 +40,7 @@ def beside(stack: Stack, name: str) -> subprocess.Popen[bytes]:
         "SCINTIFLOW_ROUTER_CLASSIFIER_URL": f"http://127.0.0.1:{PORTS['classifier'] + stack.offset}",
     }
     process = subprocess.Popen([sys.executable, "-m", f"scintiflow.{name}"], env=stack.environment | elsewhere)
-    wait_for(lambda: not is_free(PORTS[name] + offset), 30)
+    wait_for(lambda: not is_free(PORTS[name] + offset), 60)
     return process
 
 
@@ -56,7 +57,7 @@ def main_process(stack: Stack, words: str) -> psutil.Process:
     def found() -> list[psutil.Process]:
         return [one for one in stack.running(words) if one.ppid() == stack.process.pid]
 
-    return wait_for(found, 20)[0]
+    return wait_for(found)[0]
 
 
 def test_a_rolling_restart_loses_nothing_and_sends_nothing_twice(tmp_path: Path) -> None:
@@ -108,4 +109,4 @@ def test_a_stop_during_the_start_is_obeyed(tmp_path: Path, after: float) -> None
         process.send_signal(signal.SIGTERM)
     codes = {name: process.wait(LONGEST_STOP_SECONDS) for name, process in zip(LINE, started, strict=True)}
     assert set(codes.values()) <= {0, -signal.SIGTERM}
-    wait_for(lambda: all(is_free(port + offset) for port in PORTS.values()), 10)
+    wait_for(lambda: all(is_free(port + offset) for port in PORTS.values()))

@@ -62,7 +62,7 @@ def accepted(stack: Stack, study: Dataset) -> bool:
     """Send one study; tell whether it was acknowledged."""
     try:
         return send(stack.dicom_port, [study]) == [0x0000]
-    except AssertionError:
+    except (AssertionError, RuntimeError):  # no association, or one that is over before the study is sent
         return False
 
 

@@ -9,7 +9,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
 from tests.orthanc import Orthanc, running_orthanc
-from tests.pacs import free_port
+from tests.ports import free_port
 from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack
 from tests.waiting import wait_for
 
@@ -53,10 +53,10 @@ def once_round(stack: Stack, orthanc: Orthanc, study: list[Dataset], forwards: i
     uid = study[0].StudyInstanceUID
     for dataset in study:
         orthanc.upload(dataset)
-    wait_for(lambda: len(orthanc.objects(uid)) == len(study) + RESULTS, seconds=30, every=0.2)
-    wait_for(lambda: len(stack.record(uid).objects) == len(study) + RESULTS, seconds=30, every=0.2)
-    wait_for(lambda: stack.record(uid).events[-1]["event"] == "unchanged", seconds=30, every=0.2)
-    wait_for(lambda: orthanc.forwarded() >= forwards, seconds=30, every=0.2)
+    wait_for(lambda: len(orthanc.objects(uid)) == len(study) + RESULTS, seconds=90, every=0.2)
+    wait_for(lambda: len(stack.record(uid).objects) == len(study) + RESULTS, seconds=90, every=0.2)
+    wait_for(lambda: stack.record(uid).events[-1]["event"] == "unchanged", seconds=90, every=0.2)
+    wait_for(lambda: orthanc.forwarded() >= forwards, seconds=90, every=0.2)
     assert stack.outcome(uid).state == "delivered"
     assert len(stack.record(uid).readies) == 1, "no revision"
     assert len(orthanc.objects(uid)) == len(study) + RESULTS, "nothing new at the PACS"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack import Stack, free_offset
+from tests.ports import free_offset
+from tests.stack import Stack
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +57,7 @@ def stack(clone: Path) -> Iterator[Stack]:
             yield stack
         finally:
             os.killpg(process.pid, signal.SIGINT)
-            process.wait(20)
+            process.wait(30)
 
 
 def test_every_command_works_as_printed(clone: Path, stack: Stack) -> None:

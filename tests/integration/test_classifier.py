@@ -22,7 +22,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from scintiflow.config import PORTS
 from scintiflow.dicom.writing import Patient, whole_body_image
 from tests.graphs import Floats, answer, bright_graph, model_folder, scans, spoil_golden, undefined_graph
-from tests.stack import free_offset, is_free
+from tests.ports import free_offset, is_free
 from tests.waiting import wait_for
 
 SECONDS_TO_START = 60
@@ -47,7 +47,7 @@ def started(models: Path, **settings: str) -> Iterator[tuple[httpx.Client, subpr
             yield client, process
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            process.wait(timeout=30)
 
 
 def answers(client: httpx.Client) -> bool:

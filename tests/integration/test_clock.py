@@ -14,7 +14,7 @@ from scintiflow.store import Store
 from scintiflow.stream import Stream, connect
 from tests.clocks import HOUR, YEAR, SetClock
 from tests.deliveries import attempt, folder_of, reported, sender_to
-from tests.pacs import free_port
+from tests.ports import free_port
 from tests.redis_server import redis_server
 
 DAY = 86_400.0

@@ -60,9 +60,14 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     """A receiver with short deadlines that has served before."""
     with running_receiver(tmp_path_factory.mktemp("receiver"), **SHORT) as receiver:
         wait_for(lambda: receiver.metric("scintiflow_receiver_listeners") == 2, seconds=60)
-        for _ in range(8):  # so that most likely both have served
-            store(receiver, scan(study_uid=generate_uid()))
+        wait_for(lambda: both_have_served(receiver), seconds=60)
         yield receiver
+
+
+def both_have_served(receiver: Receiver) -> bool:
+    """Let one of the listeners serve, and tell whether each has."""
+    store(receiver, scan(study_uid=generate_uid()))
+    return len(set(receiver.accepted())) == 2
 
 
 @pytest.fixture
@@ -94,7 +99,7 @@ def nothing_held(receiver: Receiver, before: tuple[int, int]) -> bool:
 def store(receiver: Receiver, image: Dataset, host: str = "127.0.0.1") -> int:
     """Store one object as a genuine peer does; return the status."""
     entity = AE("PACS")
-    entity.acse_timeout = entity.dimse_timeout = 10
+    entity.acse_timeout = entity.dimse_timeout = 30
     entity.add_requested_context(image.SOPClassUID, ExplicitVRLittleEndian)
     association = entity.associate("127.0.0.1", receiver.port, ae_title="SCINTIFLOW", bind_address=(host, 0))
     assert association.is_established

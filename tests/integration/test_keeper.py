@@ -33,7 +33,7 @@ from tests.waiting import wait_for
 PATIENT = Patient("Simulated^One", "S1", date(1950, 1, 1), "F")
 STUDY = "1.2.826.0.1.3680043.8.498.1"
 FOLDER = study_folder(STUDY)
-SETTINGS = KeeperSettings(quiet_seconds=0.4, idle_seconds=5, sweep_seconds=0.3)
+SETTINGS = KeeperSettings(quiet_seconds=0.4, idle_seconds=600, sweep_seconds=0.3)
 
 
 def a_scan(*angles: float, minutes: int = 0, study: str = STUDY) -> Dataset:
@@ -87,11 +87,11 @@ def keeping(keeper: Keeper, worker: str = "keeper") -> Iterator[None]:
         yield
     finally:
         stopped.set()
-        thread.join(10)
+        thread.join(30)
         assert not thread.is_alive()
 
 
-def queued(redis: Redis, seconds: float = 5) -> StudyReady:
+def queued(redis: Redis, seconds: float = 30) -> StudyReady:
     """Take the next ready study from its queue."""
     queue = Stream(redis, "ready")
     taken = wait_for(lambda: queue.take("test", 1, wait_seconds=0.01), seconds)[0]
@@ -101,7 +101,7 @@ def queued(redis: Redis, seconds: float = 5) -> StudyReady:
 
 def ended(store: Store, folder: str = FOLDER) -> Outcome:
     """Wait until the keeper has decided, and return the outcome."""
-    return wait_for(lambda: (outcome := read_record(store, folder).outcome).state != "receiving" and outcome, 5)
+    return wait_for(lambda: (outcome := read_record(store, folder).outcome).state != "receiving" and outcome)
 
 
 def test_a_complete_pair_is_ready_without_waiting(store: Store, redis: Redis) -> None:
@@ -109,7 +109,7 @@ def test_a_complete_pair_is_ready_without_waiting(store: Store, redis: Redis) ->
     patient = KeeperSettings(quiet_seconds=60, idle_seconds=600)
     with keeping(a_keeper(store, redis, patient)):
         arrive(store, redis, a_scan(180, 0))
-        ready = queued(redis, seconds=3)
+        ready = queued(redis)
     assert (ready.study, ready.revision, len(ready.views)) == (FOLDER, 1, 2)
 
 
@@ -119,7 +119,7 @@ def test_two_objects_with_one_view_each_are_ready_with_the_second(store: Store, 
     with keeping(a_keeper(store, redis, patient)):
         arrive(store, redis, a_scan(180), "listener/1")
         arrive(store, redis, a_scan(0, minutes=20), "listener/2")
-        ready = queued(redis, seconds=3)
+        ready = queued(redis)
     assert len({view.digest for view in ready.views}) == 2
 
 
@@ -150,7 +150,7 @@ def test_the_association_of_a_dead_listener_keeps_nothing_open(store: Store, red
     """A listener that was killed beats no more, so its associations do not hold studies back."""
     with keeping(a_keeper(store, redis)):
         arrive(store, redis, a_scan(180), "killed/7")
-        assert len(queued(redis, seconds=3).views) == 1
+        assert len(queued(redis).views) == 1
 
 
 def test_an_object_nobody_told_of_is_found_on_disk(store: Store, redis: Redis) -> None:
@@ -174,7 +174,7 @@ def test_what_redis_lost_is_queued_again(store: Store, redis: Redis) -> None:
         note(store, FOLDER, "reported", revision=1, deliveries=[delivery])
         redis.flushall()
         results = Stream(redis, "results:pacs")
-        assert wait_for(lambda: results.take("test", 1, wait_seconds=0.01), 5)
+        assert wait_for(lambda: results.take("test", 1, wait_seconds=0.01))
 
 
 def test_results_for_a_destination_that_is_gone_are_parked(store: Store, redis: Redis) -> None:
@@ -185,7 +185,7 @@ def test_results_for_a_destination_that_is_gone_are_parked(store: Store, redis: 
         result = Result(name="r1-metastasis-report", kind="report", model="metastasis")
         delivery = ResultReady(study=FOLDER, revision=1, destination="old-pacs", results=[result])
         note(store, FOLDER, "reported", revision=1, deliveries=[delivery])
-        outcome = wait_for(lambda: (o := read_record(store, FOLDER).outcome).state == "parked" and o, 5)
+        outcome = wait_for(lambda: (o := read_record(store, FOLDER).outcome).state == "parked" and o)
     assert outcome.reason == "old-pacs is no longer in scintiflow.toml; add it again and replay."
 
 
@@ -243,7 +243,7 @@ def test_a_study_in_trouble_stops_no_other(store: Store, redis: Redis, trouble: 
     arrive(store, redis, a_scan(180, 0))
     redis.delete("scintiflow:events")
     with keeping(a_keeper(store, redis)):
-        assert queued(redis, seconds=20).study == FOLDER
+        assert queued(redis).study == FOLDER
 
 
 def test_an_event_that_nobody_understands_is_dropped(store: Store, redis: Redis) -> None:
@@ -324,7 +324,7 @@ def test_what_comes_after_retention_replaces_no_pair(store: Store, redis: Redis,
         again = scan if len(angles) == 2 else a_scan(*angles, minutes=30)
         again.StationName = "ANOTHER"
         arrive(store, redis, again)
-        wait_for(lambda: read_record(store, FOLDER).events[-1]["event"] == "unchanged", 5)
+        wait_for(lambda: read_record(store, FOLDER).events[-1]["event"] == "unchanged")
     assert read_record(store, FOLDER).outcome.state == "delivered"
 
 

@@ -48,7 +48,7 @@ class Scan:
     ready: StudyReady
     decoded: Decoded
 
-    def asked(self, url: str, timeout: float = 2) -> list[float]:
+    def asked(self, url: str, timeout: float = 10) -> list[float]:
         """Ask the classifier at `url` as the router does; return the probabilities."""
         with httpx.Client(base_url=url, timeout=timeout) as client:
             models = ready_models(client, lambda name: True)

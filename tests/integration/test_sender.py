@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-import time
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 from pynetdicom import evt
+from pynetdicom.association import Association
 from pynetdicom.pdu import P_DATA_TF
 from redis import Redis
 
@@ -19,7 +20,9 @@ from scintiflow.records import note, read_record, result_path
 from scintiflow.store import Store
 from scintiflow.stream import Stream
 from tests.deliveries import delivery_of, reported, sender_to
-from tests.pacs import Pacs, free_port
+from tests.pacs import Pacs
+from tests.ports import free_port
+from tests.waiting import wait_for
 
 FOLDER = "0123456789abcdef" * 2
 
@@ -108,9 +111,13 @@ class SlowDisk(Store):
     """A disk on which a marker takes longer than a PACS to hang up."""
 
     def put_once(self, path: Path, data: bytes) -> bool:
-        """Write, and take a while."""
-        time.sleep(0.3)
+        """Write, once no association of ours stands any more."""
+        wait_for(lambda: not [one for one in threading.enumerate() if isinstance(one, Association) and _stands(one)])
         return super().put_once(path, data)
+
+
+def _stands(association: Association) -> bool:
+    return bool(association.is_requestor and association.is_established)
 
 
 def test_a_pacs_that_hangs_up_between_two_results_is_a_reason_to_wait(store: Store, ready: ResultReady) -> None:

@@ -17,9 +17,13 @@ from scintiflow.store import Store
 from scintiflow.stream import Stream
 from tests.deliveries import attempt, delivery_of, folder_of, reported, sender_to
 from tests.fault_proxy import FaultProxy
+<<<<<<< HEAD
 from tests.late import late_for_the_answer, late_for_the_loss
 from tests.pacs import SUCCESS, Pacs, hanging_up
 from tests.raw_peer import ABORT
+=======
+from tests.pacs import GARBLED, SUCCESS, Pacs
+>>>>>>> h-flakes
 from tests.waiting import wait_for
 from tests.working import working
 
@@ -66,6 +70,7 @@ def test_a_line_that_breaks_at_any_byte_loses_and_doubles_nothing(
         fails_then_delivers(store, line, pacs, folder_of(number))
 
 
+@pytest.mark.filterwarnings(*GARBLED)
 def test_an_answer_garbled_at_any_byte_is_nobodys_fault_but_the_lines(
     store: Store, line: FaultProxy, pacs: Pacs
 ) -> None:

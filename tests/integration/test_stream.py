@@ -49,12 +49,12 @@ def test_leased_work_is_taken_over_only_when_its_worker_is_silent(
     queue: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dead worker's work goes to another one after three missed beats, and counts as a failure."""
-    monkeypatch.setattr(stream_module, "LEASE_SECONDS", 0.3)
+    monkeypatch.setattr(stream_module, "LEASE_SECONDS", 2.0)
     queue.publish("study:r1", b"body")
     held = queue.take("dead", 1)
     queue.beat("dead", held)
     assert queue.take_over("alive", 1) == []
-    taken = wait_for(lambda: queue.take_over("alive", 1), seconds=2)
+    taken = wait_for(lambda: queue.take_over("alive", 1))
     assert [(delivery.key, delivery.failures) for delivery in taken] == [("study:r1", 1)]
 
 
@@ -62,7 +62,7 @@ def test_work_of_the_dead_is_found_behind_any_number_of_live_leases(
     queue: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many workers that beat do not hide one that does not."""
-    monkeypatch.setattr(stream_module, "LEASE_SECONDS", 0.3)
+    monkeypatch.setattr(stream_module, "LEASE_SECONDS", 2.0)
     for number in range(30):
         queue.publish(f"{number}", b"")
     alive, dead = queue.take("alive", 29), queue.take("dead", 1)
@@ -71,7 +71,7 @@ def test_work_of_the_dead_is_found_behind_any_number_of_live_leases(
         queue.beat("alive", alive)
         return queue.take_over("other", 1)
 
-    assert [delivery.key for delivery in wait_for(found, seconds=3)] == [dead[0].key]
+    assert [delivery.key for delivery in wait_for(found)] == [dead[0].key]
 
 
 def test_a_worker_does_not_take_over_what_it_holds(queue: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,11 +86,11 @@ def test_a_worker_does_not_take_over_what_it_holds(queue: Stream, monkeypatch: p
 def test_a_retry_comes_back_when_due_and_not_before(queue: Stream) -> None:
     """Work put aside is out of the stream until its time, and then carries its number of retries."""
     queue.publish("study:r1", b"body")
-    queue.retry_later(queue.take("a", 1)[0], seconds=0.5)
+    queue.retry_later(queue.take("a", 1)[0], seconds=2)
     assert queue.release_due() == 0
     assert queue.depth().later == 1
     assert not queue.publish("study:r1", b"body"), "work that waits for a retry is still queued"
-    wait_for(queue.release_due, seconds=2)
+    wait_for(queue.release_due)
     assert [delivery.retries for delivery in queue.take("a", 1)] == [1]
 
 
@@ -127,7 +127,7 @@ def test_whatever_part_of_a_queue_is_lost_it_can_be_published_again(queue: Strea
         return {delivery.key for delivery in taken} == set(keys)
 
     taken: list[Delivery] = []
-    wait_for(all_come, seconds=2)
+    wait_for(all_come)
     assert [delivery.body for delivery in taken] == [b"body"] * len(keys)
 
 
@@ -258,7 +258,7 @@ def test_poison_is_parked_when_it_has_taken_three_workers_down(queue: Stream, mo
     queue.publish("study:r1", b"body")
     queue.take("dies", 1)
     for _ in range(3):
-        taken = wait_for(lambda: queue.take_over("next", 1), seconds=2)[0]
+        taken = wait_for(lambda: queue.take_over("next", 1))[0]
     settle(work, taken)
     assert parked == ["it took its worker down 3 times"]
     assert handled == []
@@ -271,7 +271,7 @@ def test_consume_works_until_stopped_and_finishes_what_it_holds(queue: Stream) -
 
     def handle(delivery: Delivery) -> None:
         started.set()
-        finish.wait(5)
+        finish.wait(30)
         done.append(delivery.key)
 
     work = Work(queue, handle, no_park, lambda _: 0.0)
@@ -279,10 +279,10 @@ def test_consume_works_until_stopped_and_finishes_what_it_holds(queue: Stream) -
     queue.publish("second", b"")
     thread = threading.Thread(target=consume, args=(work, "a", 1, stopped))
     thread.start()
-    assert started.wait(5)
+    assert started.wait(30)
     stopped.set()
     finish.set()
-    thread.join(5)
+    thread.join(30)
     assert not thread.is_alive()
     assert done == ["first"]
     assert queue.depth().waiting == 1
@@ -292,23 +292,23 @@ def test_a_worker_that_stops_keeps_its_lease_until_it_has_finished(
     queue: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Work that outlasts the stop of its worker is not taken over, nor counted as a failure, meanwhile."""
-    monkeypatch.setattr(stream_module, "LEASE_SECONDS", 0.5)
+    monkeypatch.setattr(stream_module, "LEASE_SECONDS", 1.5)
     monkeypatch.setattr(stream_module, "BEAT_SECONDS", 0.05)
     started, finish, stopped = threading.Event(), threading.Event(), threading.Event()
 
     def handle(delivery: Delivery) -> None:
         started.set()
-        finish.wait(10)
+        finish.wait(30)
 
     queue.publish("study:r1", b"")
     thread = threading.Thread(target=consume, args=(Work(queue, handle, no_park, lambda _: 0.0), "a", 1, stopped))
     thread.start()
-    assert started.wait(5)
+    assert started.wait(30)
     stopped.set()
     with pytest.raises(AssertionError, match="not within"):
-        wait_for(lambda: queue.take_over("b", 1), seconds=2)
+        wait_for(lambda: queue.take_over("b", 1), seconds=3)
     finish.set()
-    thread.join(5)
+    thread.join(30)
     assert queue.depth().leased == 0
 
 
@@ -322,7 +322,7 @@ def test_consume_waits_for_a_redis_that_is_not_there_yet(tmp_path: object) -> No
     thread.join(0.5)
     assert thread.is_alive()
     stopped.set()
-    thread.join(5)
+    thread.join(30)
     assert not thread.is_alive()
 
 
@@ -334,9 +334,9 @@ def test_backoff_doubles_up_to_its_cap() -> None:
 def test_depth_tells_the_age_of_the_oldest_entry(queue: Stream) -> None:
     """The oldest age grows while work waits, and is nought when nothing does."""
     assert queue.depth().oldest_seconds == 0
-    queue.publish("study:r1", b"")
     began = time.time()
-    assert wait_for(lambda: queue.depth().oldest_seconds >= 0.1, seconds=2)
+    queue.publish("study:r1", b"")
+    wait_for(lambda: queue.depth().oldest_seconds >= 0.1)
     assert queue.depth().oldest_seconds <= time.time() - began + 0.1
 
 
@@ -347,7 +347,7 @@ def test_a_worker_that_waits_is_woken_by_any_caller(queue: Stream) -> None:
         wait_for(lambda: len(queue._redis.client_list()) > 3)
         for caller in "ABC":
             queue.publish(caller, b"", caller)
-        taken = [delivery.key for future in waiting for delivery in future.result(2)]
+        taken = [delivery.key for future in waiting for delivery in future.result(5)]
     assert sorted(taken) == ["A", "B", "C"]
 
 
@@ -357,13 +357,13 @@ def test_a_retry_stands_in_line_with_its_own_caller(queue: Stream) -> None:
         queue.publish(f"many {number}", b"", "MANY")
     for delivery in queue.take("a", 4):
         queue.retry_later(delivery, seconds=0)
-    wait_for(queue.release_due, seconds=2)
+    wait_for(queue.release_due)
     queue.publish("one", b"", "ONE")
     assert "one" in [delivery.key for delivery in queue.take("a", 3)]
 
 
 @given(st.lists(st.sampled_from(["A", "B", "C", "D", "again", "take"]), max_size=60))
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_callers_take_turns(queue: Stream, redis: Redis, steps: list[str]) -> None:
     """Whatever comes when, a caller's next piece waits for at most two of any other caller's; none is lost or doubled.
 

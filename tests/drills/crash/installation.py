@@ -11,7 +11,8 @@ import psutil
 from redis import Redis
 
 from scintiflow.config import PORTS, embedded_socket
-from tests.stack import CONFIGURATION, SCINTIFLOW, Stack, free_offset, is_free
+from tests.ports import free_offset, is_free
+from tests.stack import CONFIGURATION, SCINTIFLOW, Stack
 from tests.waiting import wait_for
 
 _SABOTAGE = Path(__file__).parent / "sabotage"
@@ -75,7 +76,7 @@ class Installation:
         process = self.stack.process
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(15)
+            process.wait(30)
         finally:
             process.kill()
 
@@ -87,11 +88,8 @@ class Installation:
 
     def _left(self) -> list[psutil.Process]:
         sabotage = str(self.folder / "sabotage")
-        return [
-            process
-            for process in psutil.process_iter(["environ"])
-            if (process.info["environ"] or {}).get("CRASH_DRILL") == sabotage and process.status() != "zombie"
-        ]
+        living = [one for one in psutil.process_iter(["environ", "status"]) if one.info["status"] != "zombie"]
+        return [one for one in living if (one.info["environ"] or {}).get("CRASH_DRILL") == sabotage]
 
     def _ports_are_free(self) -> bool:
         return all(is_free(port + self.offset) for port in PORTS.values())

@@ -20,6 +20,7 @@ from scintiflow.records import ENDS, Record, read_record
 from scintiflow.store import Store
 from tests.drills.crash.installation import Installation
 from tests.drills.crash.studies import CANARY, Study
+from tests.folders import files_below
 
 _SUCCESS = 0x0000
 _OUT_OF_RESOURCES = range(0xA700, 0xA800)
@@ -114,7 +115,7 @@ def swept(installation: Installation) -> Iterator[str]:
     """Under incoming/ are the folders of those who live, and they are empty."""
     listeners = len(installation.stack.running("scintiflow.receiver.listener"))
     folders = [entry for entry in (installation.data / "incoming").iterdir() if entry.is_dir()]
-    files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    files = [path for folder in folders for path in files_below(folder) if path.name != "lock"]
     if len(folders) > listeners or files:
         names = sorted(folder.name.partition("-")[0] for folder in folders)
         yield f"incoming/ holds {names} and {len(files)} files, for {listeners} listeners"
@@ -124,7 +125,7 @@ def discreet(installation: Installation) -> Iterator[str]:
     """No patient and no UID is in the log or in a metric; nothing failed in a way that nobody foresaw."""
     log = installation.log.read_text(errors="replace")
     pages = [
-        httpx.get(f"http://127.0.0.1:{port + installation.offset}/metrics").text
+        httpx.get(f"http://127.0.0.1:{port + installation.offset}/metrics", timeout=30).text
         for name, port in PORTS.items()
         if name != "dicom"
     ]

@@ -1,11 +1,13 @@
 """What an installation takes of the machine, all its processes together."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from tests.drills.crash.installation import Installation
+from tests.folders import everything_below
 
 _PER_STUDY_BYTES = 48 << 10  # the keeper keeps every study's record in memory, by design
 _REDIS_FILE_BYTES = 96 << 20  # Redis rewrites its file when it has 64 MiB
@@ -58,9 +60,7 @@ def measure(installation: Installation) -> Resources:
 def _size(folder: Path) -> int:
     """Return what a folder takes on disk, folders included."""
     total = 0
-    for path in [folder, *folder.rglob("*")]:
-        try:
+    for path in [folder, *everything_below(folder)]:
+        with suppress(FileNotFoundError):
             total += path.lstat().st_blocks * 512
-        except FileNotFoundError:
-            continue
     return total

@@ -157,7 +157,7 @@ def test_a_wrong_header_length_is_refused(length: int) -> None:
         parse(binary_body()[0], length)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=200), st.none() | st.integers(0, 300))
 def test_no_body_brings_it_down(body: bytes, length: int | None) -> None:
     """Arbitrary bytes are refused, never a crash."""

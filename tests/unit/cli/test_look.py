@@ -18,17 +18,18 @@ from scintiflow.records import as_json, finding_path, marker_path, note, read_re
 from scintiflow.store import Store
 from tests.builders import scan
 from tests.corpus.words import everywhere
+from tests.ports import free_offset
 
 UID = "1.2.826.0.1.3680043.8.498.1"
 DIGEST = "d" * 64
 
 
-def run(*arguments: str | Path) -> Result:
+def run(*arguments: str | Path | int) -> Result:
     """Run the command."""
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def shown(*arguments: str | Path) -> Any:
+def shown(*arguments: str | Path | int) -> Any:
     """Run the command for its JSON."""
     result = run(*arguments, "--json")
     assert result.exit_code == 0, result.output
@@ -191,7 +192,7 @@ def test_status_works_when_nothing_runs(store: Store, tmp_path: Path) -> None:
         '[[destinations]]\nname = "ws"\nae_title = "WS"\nhost = "127.0.0.1"\nport = 104\n'
     )
     park(store)
-    found = shown("status", "--data", store.data, "--config", tmp_path / "rules.toml", "--port-offset", "31000")
+    found = shown("status", "--data", store.data, "--config", tmp_path / "rules.toml", "--port-offset", free_offset())
     assert {process["alive"] for process in found["processes"]} == {False}
     assert all("scintiflow up" in process["reason"] for process in found["processes"] if process["name"] != "redis")
     assert found["streams"][-1] == {

@@ -13,7 +13,8 @@ from scintiflow.cli.send import Peer, parse_peer
 from scintiflow.errors import Refused
 from tests.builders import scan
 from tests.late import late_for_the_answer, late_for_the_loss
-from tests.pacs import Pacs, free_port, hanging_up
+from tests.pacs import Pacs, hanging_up
+from tests.ports import free_port
 from tests.raw_peer import ABORT
 
 EXAMPLES = sorted(Path("models/metastasis/examples").glob("*.dcm"))

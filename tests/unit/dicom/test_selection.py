@@ -262,7 +262,7 @@ def test_a_synthetic_study_is_told() -> None:
     assert not of(scan(), having(scan(synthetic=True, acquired_at=LATER), ImageType=PROCESSED)).synthetic
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(order=st.permutations(range(6)), at=st.lists(st.sampled_from([0.0, 1.0]), min_size=6, max_size=6))
 def test_the_order_of_the_list_decides_nothing(order: list[int], at: list[float]) -> None:
     """The keeper may rebuild what it knows from disk, in any order, and selects the same."""
@@ -281,7 +281,8 @@ def test_the_order_of_the_list_decides_nothing(order: list[int], at: list[float]
     assert (shuffled.views, shuffled.declined, shuffled.notes) == (straight.views, straight.declined, straight.notes)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=12))
 def test_damaged_headers_are_selected_or_refused(damage: list[tuple[float, int]]) -> None:
     """Whatever bytes of a header are wrong, it is read leniently or refused with a sentence, and nothing else."""

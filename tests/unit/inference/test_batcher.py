@@ -61,7 +61,7 @@ async def entered(gate: Gate) -> None:
     assert await asyncio.to_thread(gate.entered.wait, 10)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     sizes=st.lists(st.integers(1, 5), min_size=1, max_size=25),
     maximum_rows=st.integers(1, 6),
@@ -118,7 +118,7 @@ def test_an_idle_engine_adds_no_delay() -> None:
                 await batcher.submit(*rows(number), within=5)
 
     asyncio.run(scenario())
-    assert sorted(one.waited[0] for one in ran)[10] < 0.01
+    assert min(one.waited[0] for one in ran) < 0.01, "a delay would be in every one of them"
     assert {one.rows for one in ran} == {1}
 
 
@@ -144,12 +144,13 @@ def test_a_delay_waits_for_company_but_not_for_ever() -> None:
     recorder = Recorder()
 
     async def scenario() -> None:
-        async with Batcher(recorder.run, maximum_rows=2, maximum_delay=0.2) as batcher:
-            first = asyncio.create_task(batcher.submit(*rows(1), within=5))
+        async with Batcher(recorder.run, maximum_rows=2, maximum_delay=20) as patient:
+            first = asyncio.create_task(patient.submit(*rows(1), within=60))
             await asyncio.sleep(0.01)
-            await batcher.submit(*rows(2), within=5)
+            await patient.submit(*rows(2), within=60)
             await first
-            await batcher.submit(*rows(3), within=5)
+        async with Batcher(recorder.run, maximum_rows=2, maximum_delay=0.05) as hasty:
+            await hasty.submit(*rows(3), within=60)
 
     asyncio.run(scenario())
     assert recorder.batches == [[1, 2], [3]]
@@ -168,7 +169,7 @@ def test_overload_is_said_at_once() -> None:
             started = time.monotonic()
             with pytest.raises(Unavailable, match="More than 3 scans"):
                 await batcher.submit(*rows(4), within=10)
-            assert time.monotonic() - started < 0.1
+            assert time.monotonic() - started < 5, "the engine is busy for longer"
             gate.opened.set()
             await asyncio.gather(running, *waiting)
             await batcher.submit(*rows(5), within=10)

@@ -200,7 +200,7 @@ def test_the_wrong_encoding_is_refused(read: Callable[..., Header]) -> None:
                 read(encoded(image(), sent), said)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(cut=st.integers(0), kind=st.sampled_from(["plain", "compressed"]))
 def test_a_cut_in_the_pixel_data_is_always_seen(read: Callable[..., Header], cut: int, kind: str) -> None:
     """However many bytes are missing at the end, the object is refused as long as its pixel data have begun."""
@@ -210,7 +210,7 @@ def test_a_cut_in_the_pixel_data_is_always_seen(read: Callable[..., Header], cut
         read(whole[: begin + cut % (len(whole) - begin)])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(place=st.integers(0), flip=st.integers(1, 255), syntax=st.sampled_from(PLAIN))
 def test_a_flipped_byte_is_harmless(read: Callable[..., Header], place: int, flip: int, syntax: UID) -> None:
     """One wrong byte anywhere leads to a header or to a refusal, never to another error."""
