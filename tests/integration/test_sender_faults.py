@@ -17,13 +17,9 @@ from scintiflow.store import Store
 from scintiflow.stream import Stream
 from tests.deliveries import attempt, delivery_of, folder_of, reported, sender_to
 from tests.fault_proxy import FaultProxy
-<<<<<<< HEAD
 from tests.late import late_for_the_answer, late_for_the_loss
-from tests.pacs import SUCCESS, Pacs, hanging_up
+from tests.pacs import GARBLED, SUCCESS, Pacs, hanging_up
 from tests.raw_peer import ABORT
-=======
-from tests.pacs import GARBLED, SUCCESS, Pacs
->>>>>>> h-flakes
 from tests.waiting import wait_for
 from tests.working import working
 
