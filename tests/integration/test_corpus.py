@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from pydicom import Dataset, dcmread
-from pydicom.uid import DeflatedExplicitVRLittleEndian, NuclearMedicineImageStorage
+from pydicom.uid import NuclearMedicineImageStorage
 from pynetdicom import AE
 from pynetdicom.association import Association
 
@@ -192,12 +192,3 @@ def test_no_fault_takes_the_door_down(receiver: Receiver) -> None:
     assert pushed(receiver, good) == STATUS["stored"]
     assert {listener.pid for listener in receiver.listeners()} == before
     assert not receiver.said("Traceback")
-
-
-def test_a_deflated_bomb_finds_no_context(receiver: Receiver) -> None:
-    """The door takes no deflated data set at all, since a small one may unfold to any size."""
-    entity = AE("PACS")
-    entity.add_requested_context(NuclearMedicineImageStorage, DeflatedExplicitVRLittleEndian)
-    association = entity.associate("127.0.0.1", receiver.port, ae_title="SCINTIFLOW")
-    assert not association.accepted_contexts
-    association.abort()

@@ -222,6 +222,8 @@ def echo() -> bytes:
         pytest.param(p_data((1, bytes(10_000))) * 100, id="a command of a MiB"),
         pytest.param(p_data((3, b"nonsense")), id="a command of nonsense"),
         pytest.param(p_data((2, b"data")), id="data without a command"),
+        pytest.param(p_data(), id="a PDU of nothing"),
+        pytest.param(p_data((1, b"")), id="a fragment that brings nothing"),
         pytest.param(b"\4\0\0\0\0\5\0\0\0\1\1", id="an empty fragment"),
         pytest.param(b"\4\0\0\0\0\6\0\0\0\0\1\1", id="a fragment of length 0"),
         pytest.param(b"\4\0\0\0\0\6\0\1\0\0\1\1", id="a fragment longer than its PDU"),

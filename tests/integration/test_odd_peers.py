@@ -6,7 +6,8 @@ from contextlib import ExitStack
 
 import pytest
 from pydicom import Dataset
-from pydicom.uid import generate_uid
+from pydicom.uid import DeflatedExplicitVRLittleEndian, NuclearMedicineImageStorage, generate_uid
+from pynetdicom import AE
 from pynetdicom.dimse_primitives import C_ECHO
 from pynetdicom.sop_class import Verification
 
@@ -127,6 +128,34 @@ def test_a_peer_that_has_said_all_may_hang_up_its_side(associate: Callable[..., 
     peer.say(b"".join(store(image)))
     peer.socket.shutdown(socket.SHUT_WR)
     assert status(peer) == STATUS["stored"]
+
+
+def test_a_scan_in_the_context_of_another_class_is_refused(
+    receiver: Receiver, associate: Callable[..., RawPeer], image: Dataset
+) -> None:
+    """A C-STORE in the context of C-ECHO is answered with a failure, nothing is kept, and the next one is served."""
+    peer = associate()
+    for context, expected in ((3, "unreadable"), (1, "stored")):
+        peer.say(b"".join(pdus(request(image.SOPClassUID, image.SOPInstanceUID, data_set(image)), context)))
+        assert status(peer) == STATUS[expected]
+        assert len(receiver.objects(image)) == (expected == "stored")
+
+
+@pytest.mark.parametrize("sop_class", [Verification, NuclearMedicineImageStorage])
+def test_nothing_is_taken_deflated(receiver: Receiver, sop_class: str) -> None:
+    """A small deflated data set may unfold to any size, so no context of any kind has that transfer syntax."""
+    entity = AE("PACS")
+    entity.add_requested_context(sop_class, DeflatedExplicitVRLittleEndian)
+    association = entity.associate("127.0.0.1", receiver.port, ae_title="SCINTIFLOW")
+    assert not association.accepted_contexts
+    association.abort()
+
+
+def test_another_application_than_dicom_is_rejected(receiver: Receiver) -> None:
+    """The rejection says that it is the application context that is not supported (DICOM PS3.8 table 9-21)."""
+    with RawPeer(receiver.port) as peer:
+        peer.say(association_request().replace(b"1.2.840.10008.3.1.1.1", b"1.2.840.10008.3.1.1.2"))
+        assert peer.hear() == b"\3\0\0\0\0\4\0\1\1\2"
 
 
 def test_a_data_set_comes_in_the_context_of_its_command(

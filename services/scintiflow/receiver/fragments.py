@@ -71,7 +71,7 @@ class Fragments:
                 return at
 
     def _begin_pdu(self, _: int, length: int) -> None:
-        if 0 < length < _HEADER_BYTES or length > LONGEST_PDU:
+        if not _HEADER_BYTES <= length <= LONGEST_PDU:
             raise Malformed("a P-DATA-TF of impossible length")
         self._pdu_left = length
 
@@ -79,6 +79,8 @@ class Fragments:
         rest = self._pdu_left - 4 - length
         if length < 2 or rest < 0 or 0 < rest < _HEADER_BYTES:
             raise Malformed("a fragment of impossible length")
+        if length == 2 and not control & _LAST:
+            raise Malformed("a fragment that brings nothing: no peer stays by sending such")
         self._pdu_left, self._left = rest, length - 2
         self._context, self._control = context, control
         if self._left == 0:

@@ -37,6 +37,7 @@ _PIXELS = {0x7FE00008: 32, 0x7FE00009: 64, 0x7FE00010: None}
 """Float, Double Float and plain Pixel Data; the number is their fixed Bits Allocated."""
 
 _NOTED = _WANTED | _PIXELS.keys()
+_A_VR = range(0x41, 0x5B)  # what a byte of it is
 _SHORT = {order: struct.Struct(f"{order}HH2sH") for order in "<>"}  # group, element, VR, length
 _LENGTH = {order: struct.Struct(f"{order}L") for order in "<>"}
 
@@ -82,6 +83,8 @@ def read_header(path: Path, start: int, syntax: UID, head: bytes | bytearray) ->
 def _header(data: _Bytes, start: int, end: int, syntax: UID) -> Header:
     """Walk what there is of a file of `end` bytes; a `struct.error` says that more of it would be needed."""
     walk = _Walk(data, "<" if syntax.is_little_endian else ">")
+    if syntax.is_implicit_VR:
+        walk.require_one_reading(start)
     walk.data_set(start, end, syntax.is_implicit_VR)
     walk.check_pixels(compressed=syntax.is_encapsulated)
     walk.uid(_SERIES)  # nothing reads it here, but results point at it
@@ -120,11 +123,17 @@ class _Walk:
             if stop > end or vr not in _SHORT_VRS:
                 stop = self._value(tag, vr, at, length, end, implicit, depth)
             if depth == 0 and (tag in _NOTED or self.pixels is not None):
-                self._note(tag, at, stop, length)
+                self._note(tag, vr, at, stop, length)
             at = stop
         if delimited:
             raise Refused("An item of a sequence does not end.")
         return at
+
+    def require_one_reading(self, at: int) -> None:
+        """Refuse a first length that spells a VR: readers that guess would read explicit VR, and another object."""
+        _, _, letters, _ = _SHORT[self.order].unpack_from(self.data, at)
+        if all(letter in _A_VR for letter in letters):
+            raise Refused("It begins as one in Explicit VR, but its transfer syntax is Implicit VR.")
 
     def uid(self, tag: int) -> str:
         """Return the UID in a top-level element that must be there."""
@@ -218,9 +227,11 @@ class _Walk:
             items += 1
         raise Refused("Its compressed pixel data are cut short.")
 
-    def _note(self, tag: int, at: int, stop: int, length: int) -> None:
+    def _note(self, tag: int, vr: bytes, at: int, stop: int, length: int) -> None:
         if self.pixels is not None and tag < self.pixels:
             raise Refused("It has elements behind its pixel data that belong in front of them.")
+        if tag in _NAMES and vr not in (b"", b"UI"):
+            raise Refused(f"Its {_NAMES[tag]} UID is encoded as something else.")
         if tag in _WANTED:
             if stop - at > _LONGEST_WANTED:
                 raise Refused(f"Its element {_shown(tag)} is longer than any such value.")
@@ -233,7 +244,7 @@ class _Walk:
             self.pixels, self.pixel_bytes = tag, length
 
     def _text(self, tag: int) -> str:
-        return self.values.get(tag, b"").decode("ascii", "replace").strip("\0 ")
+        return self.values.get(tag, b"").decode("ascii", "replace").rstrip("\0 ")
 
     def _number(self, tag: int, absent: int = 0) -> int:
         """Return an unsigned 16-bit number; 0, which none of ours may be, if it is something else."""
@@ -243,7 +254,7 @@ class _Walk:
         return int.from_bytes(value, "little" if self.order == "<" else "big") if len(value) == 2 else 0
 
     def _frames(self) -> int:
-        text = self._text(_FRAMES) or "1"
+        text = self._text(_FRAMES).lstrip() or "1"
         return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else 0
 
     def _stored_samples(self, samples: int) -> int:

@@ -73,10 +73,10 @@ TRANSFER_SYNTAXES = (
 
 
 def presentation_contexts() -> list[PresentationContext]:
-    """Return all that we serve: every standard storage class, and C-ECHO."""
+    """Return all that we serve: every standard storage class, and C-ECHO; nothing in a syntax that we do not keep."""
     syntaxes = list(TRANSFER_SYNTAXES)
-    storage = [build_context(context.abstract_syntax, syntaxes) for context in AllStoragePresentationContexts]
-    return [*storage, build_context(Verification)]
+    classes = [context.abstract_syntax for context in AllStoragePresentationContexts]
+    return [build_context(sop_class, syntaxes) for sop_class in (*classes, Verification)]
 
 
 def application_entity(settings: Settings) -> ApplicationEntity:

@@ -32,7 +32,8 @@ _ASSOCIATE_RQ = 0x01
 _TURN_SECONDS = 0.2  # how late a deadline or a stop may be seen
 _HEAD_START_SECONDS = 0.002  # for a process that serves one association less
 _LONGEST_HEAD_START = 0.01
-_CROWD = 8  # in a row that have not asked: so many genuine peers hardly connect in the same moment
+_MOST_COURTESY_SECONDS = 0.08  # in a row: so many genuine peers hardly connect in the same moment
+_COURTESY_SHARE = 0.05  # of the time, in the long run: a crowd would grow behind it, and genuine peers wait in it
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -133,7 +134,8 @@ class Lobby:
         self._busy = busy
         self._pass_on = pass_on
         self._sparing = sparing
-        self._unasked = 0
+        self._courtesy_seconds = _MOST_COURTESY_SECONDS
+        self._counted_at = time.monotonic()
         self._closing = False
         self._closed = threading.Event()
         self._guests: dict[Guest, None] = {}
@@ -174,8 +176,7 @@ class Lobby:
 
     def _accept(self) -> None:
         """Accept one; a second try with nobody there would fail for want of descriptors all the same."""
-        if self._unasked < _CROWD:  # a crowd would grow behind our courtesy, and genuine peers wait in it
-            time.sleep(min(self._busy() * _HEAD_START_SECONDS, _LONGEST_HEAD_START))
+        time.sleep(self._courtesy())
         try:
             connection, address = self._listening.accept()
         except OSError as error:  # most often another process was quicker
@@ -186,12 +187,21 @@ class Lobby:
         connection.setblocking(False)
         self._receive(Guest(connection, address, time.monotonic() + self._limits.seconds))
 
+    def _courtesy(self) -> float:
+        """Return the seconds of head start that a less busy process gets, out of what there is for that."""
+        now = time.monotonic()
+        earned = _COURTESY_SHARE * (now - self._counted_at)
+        self._counted_at = now
+        left = min(self._courtesy_seconds + earned, _MOST_COURTESY_SECONDS)
+        seconds = min(self._busy() * _HEAD_START_SECONDS, _LONGEST_HEAD_START, left)
+        self._courtesy_seconds = left - seconds
+        return seconds
+
     def _receive(self, guest: Guest) -> None:
         if len(self._of[guest.host]) >= self._limits.sockets_per_address:
             self._send_away(next(iter(self._of[guest.host])), "crowded")
         elif len(self._guests) >= self._limits.sockets:
             self._yield_a_place()
-        self._unasked += 1
         self._guests[guest] = self._of[guest.host][guest] = None
         self._selector.register(guest.connection, selectors.EVENT_READ, guest)
         self._hear(guest)  # most have asked already
@@ -203,7 +213,6 @@ class Lobby:
         except Leaving as leaving:
             self._send_away(guest, leaving.reason)
         else:
-            self._unasked = 0
             self._forget(guest)
             self._pass_on(guest)
 

@@ -44,7 +44,7 @@ class Part:
             if not (is_uid(sop_class) and is_uid(sop_instance)):
                 raise Refused("The command's SOP Class or Instance UID is malformed.")
             if syntax is None:
-                raise Refused("The presentation context was never accepted.")
+                raise Refused("Its SOP Class is not the one of its presentation context.")
             self._room = room
             self._look()
             self.path.parent.mkdir(exist_ok=True)

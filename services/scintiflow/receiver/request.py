@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from pynetdicom.pdu import A_ASSOCIATE_RQ
-from pynetdicom.pdu_items import MaximumLengthSubItem, UserInformationItem
+from pynetdicom.pdu_items import ApplicationContextItem, MaximumLengthSubItem, UserInformationItem
 
 _ITEMS_AT = 74
 _PRESENTATION_CONTEXT = 0x20
@@ -15,17 +15,26 @@ _MOST_ITEMS = 8192  # 128 presentation contexts of 31 transfer syntaxes, each wi
 
 
 def understood(request: bytearray) -> A_ASSOCIATE_RQ | None:
-    """Return an association request decoded, or None if the library would lose its way in it, or much time."""
+    """Return an association request decoded, or None if it is none, or the library would lose its way or much time."""
     if _is_crowded(request):
         return None
     pdu = A_ASSOCIATE_RQ()
     try:
         pdu.decode(bytes(request))
+        if not _is_whole(pdu):
+            return None
         _let_answer(pdu)
         pdu.to_primitive()
     except Exception:  # whatever a stranger's bytes may raise in there
         return None
     return pdu
+
+
+def _is_whole(pdu: A_ASSOCIATE_RQ) -> bool:
+    """Tell whether it has one application context, and presentation contexts of which each has its own number."""
+    names = [item for item in pdu.variable_items if isinstance(item, ApplicationContextItem)]
+    numbers = [item.presentation_context_id for item in pdu.presentation_context]
+    return len(names) == 1 and len(numbers) > 0 and len(numbers) == len(set(numbers))
 
 
 def _let_answer(pdu: A_ASSOCIATE_RQ) -> None:

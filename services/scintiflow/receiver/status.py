@@ -17,12 +17,13 @@ STATUS: dict[Outcome, int] = {
 }
 """C-STORE status (DICOM PS3.4 table B.2-1, PS3.7 annex C)."""
 
-Rejection = Literal["rejected_calling", "rejected_called", "rejected_limit", "rejected_backlog"]
+Rejection = Literal["rejected_calling", "rejected_called", "rejected_context", "rejected_limit", "rejected_backlog"]
 """Why an association was not accepted; also the label of the metric."""
 
 REJECTION: dict[Rejection, tuple[int, int, int]] = {
     "rejected_calling": (1, 1, 3),  # nobody in the allowlist
     "rejected_called": (1, 1, 7),  # not our AE title
+    "rejected_context": (1, 1, 2),  # an application context that is not DICOM's
     "rejected_limit": (2, 3, 1),  # for the moment there are too many: temporary congestion
     "rejected_backlog": (2, 3, 1),  # too much waits: the same
 }

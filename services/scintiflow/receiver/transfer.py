@@ -67,9 +67,9 @@ class Transfer:
 
     def _begin(self, request: StoreRequest, context: int) -> None:
         accepted = self._association._accepted_cx.get(context)
-        syntax = accepted.transfer_syntax[0] if accepted else None
+        agreed = accepted is not None and accepted.abstract_syntax == request.sop_class
         self._request, self._context = request, context
-        self._part = self._visit.receive(request, syntax)
+        self._part = self._visit.receive(request, accepted.transfer_syntax[0] if agreed else None)
 
     def _answer(self, request: StoreRequest, part: Part | None, context: int) -> None:
         # A quick peer's first object is here before the other thread has come back from accepting the association,

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import structlog
 from pynetdicom import evt
-from pynetdicom._globals import MODE_ACCEPTOR
+from pynetdicom._globals import APPLICATION_CONTEXT_NAME, MODE_ACCEPTOR
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.pdu import A_ASSOCIATE_RQ
@@ -133,6 +133,10 @@ class Connection(RequestHandler):
         elif (request := understood(guest.request)) is None:
             visit.turn_away("malformed", guest.host, "aborted a malformed association request", address=guest.host)
             guest.answer(A_ABORT)
+        elif request.application_context_name != APPLICATION_CONTEXT_NAME:
+            hint = "rejected a sender that asks for another application than DICOM"
+            visit.turn_away("rejected_context", guest.host, hint, address=guest.host)
+            guest.answer(a_associate_rj("rejected_context"))
         else:
             self._run(visit, request)
 

@@ -67,7 +67,9 @@ def understood(stream: bytes) -> list[tuple[int, int, bytes]]:
     return heap.whole
 
 
-FRAGMENT = st.tuples(st.sampled_from([1, 3, 255]), st.integers(0, 255), st.binary(max_size=12))
+FRAGMENT = st.tuples(st.sampled_from([1, 3, 255]), st.integers(0, 255), st.binary(max_size=12)).filter(
+    lambda fragment: fragment[2] or fragment[1] & LAST  # one that brings nothing is refused
+)
 
 
 @given(
@@ -83,7 +85,7 @@ def test_any_cut_gives_what_the_library_reads(pdus: list[list[tuple[int, int, by
 
 def test_single_bytes_make_a_message() -> None:
     """Command and data set in one PDU, read byte by byte, come out whole."""
-    stream = pdu((1, 3, b"command"), (1, 0, b"da"), (1, 0, b""), (1, 2, b"ta"))
+    stream = pdu((1, 3, b"command"), (1, 0, b"da"), (1, 0, b"t"), (1, 2, b"a"))
     heap, _ = taken(stream, list(range(len(stream))))
     assert heap.whole == [(1, COMMAND, b"command"), (1, 0, b"data")]
 
@@ -98,14 +100,27 @@ def test_a_pdu_of_another_kind_is_left() -> None:
 @pytest.mark.parametrize(
     "stream",
     [
+        struct.pack(">BxL", 4, 0),
         struct.pack(">BxL", 4, 3) + b"abc",
         struct.pack(">BxL", 4, 1 << 21),
         struct.pack(">BxLLBB", 4, 10, 100, 1, 0),
         struct.pack(">BxLLBB", 4, 6, 1, 1, 0),
         struct.pack(">BxLLBB", 4, 6, 0, 1, 0),
         struct.pack(">BxLLBB", 4, 9, 2, 1, 0) + b"abc",
+        struct.pack(">BxLLBB", 4, 6, 2, 1, 1),
+        struct.pack(">BxLLBB", 4, 6, 2, 1, 0),
     ],
-    ids=["too short", "too long", "beyond its PDU", "without control header", "empty", "with a rest"],
+    ids=[
+        "nothing",
+        "too short",
+        "too long",
+        "beyond its PDU",
+        "without control header",
+        "empty",
+        "with a rest",
+        "a command of nothing",
+        "data of nothing",
+    ],
 )
 def test_lengths_that_contradict_each_other_are_malformed(stream: bytes) -> None:
     """A fragment that does not fit its PDU ends the association."""

@@ -1,6 +1,7 @@
 """The door: a sound data set passes in every encoding, a broken one is refused with a sentence."""
 
 import re
+import struct
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -182,6 +183,50 @@ def test_an_element_given_twice_is_refused(read: Callable[..., Header]) -> None:
     study.StudyInstanceUID = "9.9"
     with pytest.raises(Refused, match="twice"):
         read(encoded(image()) + encoded(study))
+
+
+def with_study(vr: bytes, value: bytes) -> bytes:
+    """Return the image in Explicit VR, its Study Instance UID element replaced by hand."""
+    usual = struct.pack("<HH2sH", 0x0020, 0x000D, b"UI", 6) + b"1.2.3\0"
+    length = struct.pack("<HL", 0, len(value)) if vr == b"OB" else struct.pack("<H", len(value))
+    whole = encoded(image())
+    assert usual in whole
+    return whole.replace(usual, struct.pack("<HH2s", 0x0020, 0x000D, vr) + length + value)
+
+
+@pytest.mark.parametrize(
+    ("vr", "value", "reason"),
+    [
+        (b"UI", b"\0" + b"1.2.3", "malformed"),
+        (b"UI", b" 1.2.3", "malformed"),
+        (b"UI", b"1.2\0.3\0", "malformed"),
+        (b"UI", b"1.2.\xb23", "malformed"),
+        (b"UI", b"1.2.3\\1.2.4", "malformed"),
+        (b"OB", b"1.2.3\0", "encoded as something else"),
+        (b"LO", b"1.2.3 ", "encoded as something else"),
+        (b"US", b"\1\0", "encoded as something else"),
+    ],
+)
+def test_a_uid_is_a_uid_to_every_reader(read: Callable[..., Header], vr: bytes, value: bytes, reason: str) -> None:
+    """What one reader would take for a UID, and the next for something else, is refused."""
+    with pytest.raises(Refused, match=reason):
+        read(with_study(vr, value))
+
+
+@pytest.mark.parametrize("padding", [b"\0", b" "])
+def test_a_padded_uid_is_understood(read: Callable[..., Header], padding: bytes) -> None:
+    """Old software pads with a blank instead of a zero byte."""
+    assert read(with_study(b"UI", b"1.2.3" + padding)) == SOUND
+
+
+def test_a_data_set_that_could_be_read_in_two_ways_is_refused(read: Callable[..., Header]) -> None:
+    """In Implicit VR a first length may spell a VR; a reader that guesses would see another object."""
+    hidden = encoded(having(StudyInstanceUID="9.9"))
+    (length,) = struct.unpack("<L", b"LT\1\0")
+    value = (b" " + hidden).ljust(length)
+    data = struct.pack("<HHL", 0x0008, 0x0001, length) + value + encoded(image(), ImplicitVRLittleEndian)
+    with pytest.raises(Refused, match="begins as one in Explicit VR"):
+        read(data, ImplicitVRLittleEndian)
 
 
 @pytest.mark.parametrize("data", [b"", b"no DICOM at all", b"\0" * 64, b"%PDF-1.7 and so on and on", b"\xff" * 64])

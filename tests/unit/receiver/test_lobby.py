@@ -156,6 +156,16 @@ def test_a_crowd_gets_no_courtesy_to_other_listeners(open_door: Open, monkeypatc
     assert 0 < sum(rests) <= 0.1
 
 
+def test_strangers_that_ask_get_no_more_courtesy(open_door: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks at once, and comes again and again, does not make a busy listener slow for who comes behind."""
+    door, rests = open_door(sockets=150, sockets_per_address=150), list[float]()
+    monkeypatch.setattr(time, "sleep", rests.append)
+    door.busy = 20
+    while len(door.asked) < 150:
+        door.connect(REQUEST).close()
+    assert 0 < sum(rests) <= 1.0
+
+
 def test_a_load_balancer_may_look_in(open_door: Open, capsys: pytest.CaptureFixture[str]) -> None:
     """To connect and to go without a byte is no event in the log."""
     door, before = open_door(), turned_away("probe")

@@ -45,8 +45,38 @@ def test_a_request_without_user_information_can_be_answered() -> None:
     assert silent.to_primitive().maximum_length_received == 0
 
 
+def items(*kinds: int) -> list[bytes]:
+    """Return the items of a usual request that are of these kinds (DICOM PS3.8 9.3.2), as bytes."""
+    request, found, at = association_request(), [], 74
+    while at < len(request):
+        end = at + 4 + int.from_bytes(request[at + 2 : at + 4], "big")
+        found += [request[at:end]] * (request[at] in kinds)
+        at = end
+    return found
+
+
+APPLICATION, PRESENTATION, USER = 0x10, 0x20, 0x50
+
+
 @pytest.mark.parametrize(
-    "items",
+    ("parts", "is_understood"),
+    [
+        pytest.param(items(APPLICATION, PRESENTATION, USER), True, id="as usual"),
+        pytest.param(items(PRESENTATION, USER), False, id="no application context"),
+        pytest.param(items(APPLICATION) * 2 + items(PRESENTATION, USER), False, id="two application contexts"),
+        pytest.param(items(APPLICATION, USER), False, id="no presentation context"),
+        pytest.param(items(APPLICATION) + items(PRESENTATION) * 2 + items(USER), False, id="two of one number"),
+    ],
+)
+def test_a_request_has_what_belongs_to_one(parts: list[bytes], is_understood: bool) -> None:
+    """One application context, and presentation contexts of which each has its own number; else it is malformed."""
+    body = association_request()[6:74] + b"".join(parts)
+    request = bytearray(b"\1\0" + len(body).to_bytes(4, "big") + body)
+    assert (understood(request) is not None) == is_understood
+
+
+@pytest.mark.parametrize(
+    "crowd",
     [
         pytest.param(b"\x20\0\0\4\1\0\0\0" * 30_000, id="presentation contexts"),
         pytest.param(b"\x50\0\0\0" * 60_000, id="user information"),
@@ -54,10 +84,10 @@ def test_a_request_without_user_information_can_be_answered() -> None:
         pytest.param((b"\x50\0\xff\xf8" + b"\x51\0\0\4\0\0\0\1" * 8191) * 3, id="maximum lengths"),
     ],
 )
-def test_a_request_of_very_many_items_is_not_looked_at(items: bytes) -> None:
+def test_a_request_of_very_many_items_is_not_looked_at(crowd: bytes) -> None:
     """A quarter of a megabyte of empty items would cost the library seconds."""
     request = association_request()
-    crowded = bytearray(request + items)
+    crowded = bytearray(request + crowd)
     crowded[2:6] = (len(crowded) - 6).to_bytes(4, "big")
     assert len(crowded) <= LONGEST_REQUEST
     assert understood(crowded) is None
