@@ -3,6 +3,7 @@
 Started by the receiver as `python -m scintiflow.receiver.listener <descriptor of the listening socket> <its own pid>`.
 """
 
+import gc
 import logging
 import os
 import resource
@@ -142,6 +143,7 @@ def main() -> None:
         reception = Reception(store, notifier, allow, incoming, settings.minimum_free_bytes, backlog)
         server = serve(socket.socket(fileno=int(sys.argv[1])), owner, reception, settings)
         metrics.LISTENERS.inc()
+        gc.freeze()  # what is loaded stays: no collection need look through it again
         stopped.wait()
         left = server.drain(settings.drain_seconds)
     if left:
