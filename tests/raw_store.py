@@ -19,11 +19,16 @@ def request(sop_class: str, sop_instance: str, data: bytes) -> C_STORE:
 
 def send_bytes(association: Association, sop_class: str, sop_instance: str, data: bytes) -> int:
     """Send a C-STORE of any bytes; return the status."""
+    return int(answer_to(association, sop_class, sop_instance, data).Status)
+
+
+def answer_to(association: Association, sop_class: str, sop_instance: str, data: bytes) -> C_STORE:
+    """Send a C-STORE of any bytes; return the answer."""
     association._reactor_checkpoint.clear()
     association.dimse.send_msg(request(sop_class, sop_instance, data), association.accepted_contexts[0].context_id)
     _, answer = association.dimse.get_msg(block=True)
     association._reactor_checkpoint.set()
-    return int(answer.Status)
+    return answer
 
 
 def data_set(image: Dataset) -> bytes:

@@ -73,7 +73,7 @@ def two_patients() -> list[Dataset]:
 IMAGE = scan()
 WHOLE = data_set(IMAGE)
 REFUSED = {
-    "another SOP class": (SecondaryCaptureImageStorage, IMAGE.SOPInstanceUID, WHOLE, "mismatch"),
+    "another SOP class": (SecondaryCaptureImageStorage, IMAGE.SOPInstanceUID, WHOLE, "unreadable"),
     "another SOP instance": (IMAGE.SOPClassUID, "1.2.3", WHOLE, "mismatch"),
     "a path for a UID": (IMAGE.SOPClassUID, "../../../../tmp/x", WHOLE, "unreadable"),
     "pixel data cut short": (IMAGE.SOPClassUID, IMAGE.SOPInstanceUID, WHOLE[:-2], "unreadable"),

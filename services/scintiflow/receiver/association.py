@@ -122,7 +122,7 @@ class Visit:
             if part:
                 part.discard()
             facts = {"outcome": outcome, "reason": comment, "association": self.name}
-            self.reception.sparing.warning((self.caller, outcome), "refused an object", **facts)
+            self.reception.sparing.warning((self.caller, comment), "refused an object", **facts)
         return STATUS[outcome], comment
 
     def end(self, association: Association) -> None:
