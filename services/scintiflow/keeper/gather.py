@@ -31,12 +31,14 @@ class Decision:
     declined: Mapping[str, str] = field(default_factory=dict)
     """Digest of each object that is not for us -> why."""
 
-    @property
-    def facts(self) -> dict[str, object]:
-        """What the study's record keeps of it."""
+    def news(self, record: Record) -> dict[str, object]:
+        """What the study's record is to keep of it, beyond what it says already."""
+        judged = [digest for digest in record.objects if record.declined.get(digest) != self.declined.get(digest)]
+        objects = sorted(record.undecided.union(judged))
+        declined = {digest: self.declined[digest] for digest in objects if digest in self.declined}
         selected = {"ready": self.ready, "revision": self.ready.revision} if self.ready else {}
         parked = {"stage": "gather"} if self.event == "parked" else {}
-        return {"reason": self.reason, "declined": dict(self.declined), **selected, **parked}
+        return {"reason": self.reason, "objects": objects, "declined": declined, **selected, **parked}
 
 
 def may_complete(store: Store, folder: str, digest: str) -> bool:
@@ -65,7 +67,7 @@ def gather(store: Store, folder: str, now: float, caller: str) -> Decision | Non
         if not record.undecided:
             return None
         decision = _decide(store, record, now, caller)
-        note(store, folder, decision.event, objects=sorted(record.objects), **decision.facts)
+        note(store, folder, decision.event, **decision.news(record))
         return decision
 
 
