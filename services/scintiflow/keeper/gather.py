@@ -11,9 +11,9 @@ from scintiflow.contracts.v1.study_pb2 import SelectedView, StudyReady
 from scintiflow.dicom.header import text
 from scintiflow.dicom.identity import study_folder
 from scintiflow.dicom.privacy import log_name
+from scintiflow.dicom.reading import read_header
 from scintiflow.dicom.selection import Candidate, Scan, Selection, candidate, select
 from scintiflow.errors import Declined, Refused
-from scintiflow.keeper.header import read_header
 from scintiflow.records import Event, Record, exclusive, note, read_record
 from scintiflow.store import Store
 
@@ -152,7 +152,8 @@ def _candidate(store: Store, folder: str, digest: str) -> Candidate | Declined:
 def _seen(path: Path, version: tuple[float, int]) -> Candidate | Declined:
     """Look at a file once for all selections: as long as it has this time and this inode, it is the same."""
     try:
-        header = read_header(path)
+        with path.open("rb") as file:
+            header = read_header(file)
     except OSError:
         raise
     except Declined as reason:

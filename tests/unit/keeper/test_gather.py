@@ -11,9 +11,9 @@ from pydicom import Dataset
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.dicom.identity import study_folder
+from scintiflow.dicom.reading import MOST_BYTES
 from scintiflow.dicom.selection import DUPLICATE
 from scintiflow.keeper.gather import gather, may_complete
-from scintiflow.keeper.header import MOST_BYTES
 from scintiflow.records import note, read_record
 from scintiflow.store import Store
 from tests.builders import ACQUIRED_AT, file_bytes, having, scan, study_uid
