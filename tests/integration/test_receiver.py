@@ -358,7 +358,7 @@ def assert_confirmed_before_answered(receiver: Receiver, image: Dataset, trace: 
     named, answered = wait_for(named_and_answered)
     before = [call for call in calls(trace) if call.succeeded and call.over < answered.begun]
 
-    def synced(path: Path | str, after: int = 0) -> int:
+    def synced(path: Path, after: int = 0) -> int:
         """Return where the first sync was over that began after a line."""
         found = [call for call in before if "fsync(" in call.text and f"{path}>" in call.text and call.begun > after]
         assert found, f"{path} was not synced before the answer"
@@ -367,7 +367,7 @@ def assert_confirmed_before_answered(receiver: Receiver, image: Dataset, trace: 
     def made(folder: Path) -> int:
         return max(call.over for call in before if "mkdir(" in call.text and f'{folder}"' in call.text)
 
-    assert synced(named.text.split('"')[1]) < named.begun
+    assert synced(Path(named.text.split('"')[1])) < named.begun
     synced(path.parent, after=named.over)
     for folder in (path.parent, study, study.parent):
         synced(folder.parent, after=made(folder))
