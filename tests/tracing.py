@@ -1,14 +1,45 @@
-"""Faults of system calls in processes that run: strace lends its hand, from outside."""
+"""System calls of processes that run, seen and made to fail from outside: strace lends its eyes and its hand."""
 
+import re
 import signal
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.waiting import wait_for
+
+
+@dataclass(frozen=True)
+class Call:
+    """One system call that came back."""
+
+    thread: str
+    text: str
+    begun: int
+    """Line of the trace."""
+    over: int
+
+    @property
+    def succeeded(self) -> bool:
+        """Tell whether the kernel answered 0."""
+        return re.search(r"\) += 0\b", self.text) is not None
+
+
+def calls(trace: Path) -> list[Call]:
+    """Return what strace -f wrote, in the order in which the calls came back."""
+    found, unfinished = [], dict[str, tuple[str, int]]()
+    for number, line in enumerate(trace.read_text().splitlines()):
+        thread, _, text = line.partition(" ")
+        before, begun = unfinished.pop(thread, ("", number))
+        if text.endswith("<unfinished ...>"):
+            unfinished[thread] = text, number
+        else:
+            found.append(Call(thread, before + text, begun, number))
+    return found
 
 
 @contextmanager

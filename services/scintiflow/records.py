@@ -7,7 +7,8 @@
 
 Whoever does something to a study appends a line to its `events.jsonl`; nobody keeps a state anywhere else, so a
 study is where its files say it is, after any crash. Lines may repeat, because work may be done twice: the fold
-takes the first of equals.
+takes the first of equals. A decision of the keeper carries only the `objects` that it was the first to look at, or
+judged otherwise than before, and which of them are `declined`: a study may come in thousands of pieces.
 """
 
 import fcntl
@@ -29,7 +30,7 @@ from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.store import Store, hold
 
 Event = Literal[
-    "selected",  # keeper: these views are to be read; carries StudyReady as `ready`, and the objects `declined`
+    "selected",  # keeper: these views are to be read; carries StudyReady as `ready`
     "unchanged",  # keeper: new objects, same views
     "declined",  # keeper or router: nothing here is for us, with the reason
     "reading",  # router: began
@@ -91,11 +92,15 @@ class Record:
             considered.update(event.get("objects", ()))
         return frozenset(self.objects) - considered
 
-    @property
+    @cached_property
     def declined(self) -> Mapping[str, str]:
-        """Digest of each object that is not for us -> why, as the keeper decided last."""
-        latest = self._latest(lambda event: "objects" in event)
-        return latest.get("declined", {}) if latest else {}
+        """Digest of each object that is here and not for us -> why, as the keeper judged it last."""
+        reasons: dict[str, str] = {}
+        for event in self.events:
+            for digest in event.get("objects", ()):
+                reasons.pop(digest, None)
+            reasons.update(event.get("declined", {}))
+        return {digest: reason for digest, reason in reasons.items() if digest in self.objects}
 
     @cached_property
     def readies(self) -> tuple[StudyReady, ...]:

@@ -42,6 +42,27 @@ PLANTS = {
         "0000 sent, keeper not told, power cut",
         "was answered 0000 and is not on disk",
     ),
+    "a sync of the common folder that had begun before": Plant(
+        "store.py",
+        """                with self._gate:
+                    self._next = None  # whoever comes from now on waits for the next run
+                try:
+                    run.set_result(self._work())
+                except BaseException as error:
+                    run.set_exception(error)
+""",
+        """                try:
+                    self._work()
+                    time.sleep(0.5)
+                    run.set_result(None)
+                except BaseException as error:
+                    run.set_exception(error)
+                with self._gate:
+                    self._next = None
+""",
+        "keeper told",
+        "has a folder that is not synced",
+    ),
     "marker before the C-STORE": Plant(
         "sender/deliver.py",
         "        try:\n            response = c_store(association, ",
@@ -56,12 +77,13 @@ PLANTS = {
     "results queued before they are written": Plant(
         "router/read.py",
         """            self.store.put_once(path, file.getvalue())
-        header = dcmread(path, stop_before_pixels=True)""",
+        written = path.read_bytes()
+""",
         """            from threading import Timer
 
             Timer(0.2, self.store.put_once, (path, file.getvalue())).start()
-            file.seek(0)
-        header = dcmread(path if path.exists() else file, stop_before_pixels=True)""",
+        written = path.read_bytes() if path.exists() else file.getvalue()
+""",
         "results noted, not queued",
         "the sender is told",
     ),

@@ -6,7 +6,10 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -29,6 +32,7 @@ from tests.clocks import HOUR, SetClock
 from tests.raw_store import data_set, request, send_bytes
 from tests.receiver import Receiver, running_receiver
 from tests.stack import send
+from tests.tracing import Call, calls
 from tests.waiting import wait_for
 
 UNREADABLE = 'scintiflow_receiver_objects_total{outcome="unreadable"}'
@@ -317,31 +321,53 @@ def test_the_keeper_is_told(start: Start, image: Dataset, redis: Redis) -> None:
 
 def test_success_comes_after_fsync(start: Start, image: Dataset, tmp_path: Path, peer: Callable[[str], str]) -> None:
     """The kernel has confirmed the file before it gets its name, and name and folders before a byte of the answer."""
-    trace, calls = tmp_path / "trace", "trace=fsync,rename,mkdir,sendto"
-    receiver = start(peer("/usr/bin/strace"), "-f", "-qq", "-y", "-e", calls, "-o", str(trace))
+    receiver, trace = start(*traced(peer, tmp_path)), tmp_path / "trace"
     assert send(receiver.port, [image]) == [STATUS["stored"]]
-    lines = wait_for(lambda: "sendto(" in (text := trace.read_text()).rpartition("rename(")[2] and text).splitlines()
-    folder, name = study_folder(image.StudyInstanceUID), receiver.objects(image)[0].name
+    assert_confirmed_before_answered(receiver, image, trace)
 
-    def begun(*words: str, after: int = 0) -> int:
-        return next(n for n in range(after, len(lines)) if all(word in lines[n] for word in words))
 
-    def over(begun: int) -> int:
-        """Return where a call came back: in its own line, or where its thread resumes it."""
-        if "unfinished" not in lines[begun]:
-            return begun
-        thread = lines[begun].split()[0]
-        return next(n for n in range(begun, len(lines)) if lines[n].startswith(thread) and "resumed" in lines[n])
+def test_each_of_many_successes_comes_after_fsync(start: Start, tmp_path: Path, peer: Callable[[str], str]) -> None:
+    """So it is for every object while four associations store at once and share the syncs of a slow disk."""
+    slow = ("-e", "inject=fsync:delay_exit=50000")
+    receiver, trace = start(*traced(peer, tmp_path), *slow, SCINTIFLOW_RECEIVER_LISTENERS="1"), tmp_path / "trace"
+    each = [[scan(study_uid=generate_uid()) for _ in range(4)] for _ in range(4)]
+    with ThreadPoolExecutor(len(each)) as pool:
+        statuses = list(pool.map(partial(send, receiver.port), each))
+    assert statuses == [[STATUS["stored"]] * 4] * 4
+    for image in chain.from_iterable(each):
+        assert_confirmed_before_answered(receiver, image, trace)
 
-    def made(path: str) -> int:
-        return max(over(n) for n, line in enumerate(lines) if "mkdir(" in line and f'{path}"' in line)
 
-    named = over(begun("rename(", name))
-    answered = begun("sendto(", after=named)
-    assert over(begun("fsync(", "/incoming/")) < begun("rename(", name)
-    for durable, entry in (
-        (f"{folder}/objects>", named),
-        (f"{folder}>", made(f"{folder}/objects")),
-        ("studies>", made(folder)),
-    ):
-        assert over(begun("fsync(", durable, after=entry)) < answered
+def traced(peer: Callable[[str], str], folder: Path) -> tuple[str, ...]:
+    """Return the command that lets its own command run and writes down what becomes durable, and what is answered."""
+    calls = "trace=fsync,rename,mkdir,sendto"
+    return peer("/usr/bin/strace"), "-f", "-qq", "-y", "-e", calls, "-o", str(folder / "trace")
+
+
+def assert_confirmed_before_answered(receiver: Receiver, image: Dataset, trace: Path) -> None:
+    """Fail unless every sync that one object needs had succeeded before the thread that stored it sent a byte."""
+    study, (path,) = receiver.store.study(study_folder(image.StudyInstanceUID)), receiver.objects(image)
+
+    def named_and_answered() -> tuple[Call, Call] | None:
+        seen = calls(trace)
+        named = next((call for call in seen if "rename(" in call.text and path.name in call.text), None)
+        later = [call for call in seen if named and call.thread == named.thread and call.begun > named.over]
+        answered = next((call for call in later if "sendto(" in call.text), None)
+        return (named, answered) if named and answered else None
+
+    named, answered = wait_for(named_and_answered)
+    before = [call for call in calls(trace) if call.succeeded and call.over < answered.begun]
+
+    def synced(path: Path, after: int = 0) -> int:
+        """Return where the first sync was over that began after a line."""
+        found = [call for call in before if "fsync(" in call.text and f"{path}>" in call.text and call.begun > after]
+        assert found, f"{path} was not synced before the answer"
+        return found[0].over
+
+    def made(folder: Path) -> int:
+        return max(call.over for call in before if "mkdir(" in call.text and f'{folder}"' in call.text)
+
+    assert synced(Path(named.text.split('"')[1])) < named.begun
+    synced(path.parent, after=named.over)
+    for folder in (path.parent, study, study.parent):
+        synced(folder.parent, after=made(folder))

@@ -1,6 +1,7 @@
 """Reading, against a server that speaks the classifier's protocol and fails when told to."""
 
 import hashlib
+import tracemalloc
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -56,6 +57,21 @@ def test_a_ready_study_becomes_findings_results_and_work_for_the_sender(
     assert (finding.probability, finding.positive, finding.engine) == (0.75, True, "test")
     assert "Model evidence: simulated patients." in finding.notes
     assert Stream(redis, "results:pacs").depth().waiting == 1
+
+
+def test_a_value_of_any_length_takes_no_memory(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """A long value of a scan stays on disk also when its results are made, and is not in them."""
+    scan, length = example(), 64 << 20
+    scan.EncapsulatedDocument = bytes(length)
+    delivery = stored(store, scan)
+    tracemalloc.start()
+    try:
+        a_router(store, redis, classifier.url).read(delivery)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert record_of(store, delivery).outcome.state == "delivering"
+    assert peak < length
 
 
 def test_reading_again_changes_nothing(store: Store, redis: Redis, classifier: Classifier) -> None:

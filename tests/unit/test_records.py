@@ -133,12 +133,23 @@ def test_nothing_for_us_is_declined(study: Study) -> None:
 
 
 def test_objects_are_declined_one_by_one(study: Study) -> None:
-    """The keeper's last decision says which objects of a study are not for us, and why."""
+    """The keeper's decisions say which objects of a study are not for us, and why; the last one about each counts."""
+    study.stored(TWO)
     assert study.record().declined == {}
     study.noted("declined", objects=[ONE], declined={ONE: "a CT"}, reason="a CT")
-    study.noted("selected", objects=[ONE, TWO], declined={ONE: "a CT."}, ready=StudyReady(revision=1), revision=1)
+    study.noted("selected", objects=[TWO], declined={TWO: "a blur"}, ready=StudyReady(revision=1), revision=1)
     study.noted("reading", revision=1)
+    assert study.record().declined == {ONE: "a CT", TWO: "a blur"}
+    study.noted("unchanged", objects=[ONE, TWO], declined={ONE: "a CT."}, reason="the selected views are the same")
     assert study.record().declined == {ONE: "a CT."}
+
+
+def test_a_decision_need_not_repeat_earlier_ones(study: Study) -> None:
+    """What was decided stays so, whether later decisions list it again, as those of earlier versions do, or not."""
+    study.noted("declined", objects=[ONE], declined={ONE: "a CT"}, reason="a CT")
+    study.stored(TWO)
+    study.selected(1, TWO)
+    assert (study.state(), study.record().undecided) == ("queued", frozenset())
 
 
 def test_a_new_object_opens_a_study_again(study: Study) -> None:

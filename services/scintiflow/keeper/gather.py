@@ -11,9 +11,9 @@ from scintiflow.contracts.v1.study_pb2 import SelectedView, StudyReady
 from scintiflow.dicom.header import text
 from scintiflow.dicom.identity import study_folder
 from scintiflow.dicom.privacy import log_name
+from scintiflow.dicom.reading import read_header
 from scintiflow.dicom.selection import Candidate, Scan, Selection, candidate, select
 from scintiflow.errors import Declined, Refused
-from scintiflow.keeper.header import read_header
 from scintiflow.records import Event, Record, exclusive, note, read_record
 from scintiflow.store import Store
 
@@ -31,12 +31,14 @@ class Decision:
     declined: Mapping[str, str] = field(default_factory=dict)
     """Digest of each object that is not for us -> why."""
 
-    @property
-    def facts(self) -> dict[str, object]:
-        """What the study's record keeps of it."""
+    def news(self, record: Record) -> dict[str, object]:
+        """What the study's record is to keep of it, beyond what it says already."""
+        judged = [digest for digest in record.objects if record.declined.get(digest) != self.declined.get(digest)]
+        objects = sorted(record.undecided.union(judged))
+        declined = {digest: self.declined[digest] for digest in objects if digest in self.declined}
         selected = {"ready": self.ready, "revision": self.ready.revision} if self.ready else {}
         parked = {"stage": "gather"} if self.event == "parked" else {}
-        return {"reason": self.reason, "declined": dict(self.declined), **selected, **parked}
+        return {"reason": self.reason, "objects": objects, "declined": declined, **selected, **parked}
 
 
 def may_complete(store: Store, folder: str, digest: str) -> bool:
@@ -65,7 +67,7 @@ def gather(store: Store, folder: str, now: float, caller: str) -> Decision | Non
         if not record.undecided:
             return None
         decision = _decide(store, record, now, caller)
-        note(store, folder, decision.event, objects=sorted(record.objects), **decision.facts)
+        note(store, folder, decision.event, **decision.news(record))
         return decision
 
 
@@ -150,7 +152,8 @@ def _candidate(store: Store, folder: str, digest: str) -> Candidate | Declined:
 def _seen(path: Path, version: tuple[float, int]) -> Candidate | Declined:
     """Look at a file once for all selections: as long as it has this time and this inode, it is the same."""
     try:
-        header = read_header(path)
+        with path.open("rb") as file:
+            header = read_header(file)
     except OSError:
         raise
     except Declined as reason:

@@ -48,7 +48,7 @@ def legal(header: Dataset) -> Dataset:
 
 def _element(header: Dataset, tag: BaseTag) -> DataElement | None:
     """Return an element with its value read; None if it cannot be, or was left on disk for its length."""
-    raw = header.get_item(tag)
+    raw = header.get_item(tag, keep_deferred=True)
     if tag.is_private or (isinstance(raw, RawDataElement) and raw.value is None):
         return None
     try:

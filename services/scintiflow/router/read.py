@@ -20,8 +20,8 @@ from scintiflow.config import Configuration
 from scintiflow.contracts.v1.finding_pb2 import Finding, Result, ResultReady
 from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.decode import Decoded, decode
-from scintiflow.dicom.header import LONG_VALUE
 from scintiflow.dicom.privacy import log_name
+from scintiflow.dicom.reading import read_header
 from scintiflow.errors import Declined
 from scintiflow.records import Event, Record, as_json, finding_path, note, read_record, result_path, work_key
 from scintiflow.results import ENCODERS, Reading
@@ -187,7 +187,8 @@ class Router:
         return self.store.study(folder) / "objects"
 
     def _source(self, folder: str, digest: str) -> Dataset:
-        return dcmread(self._objects(folder) / f"{digest}.dcm", defer_size=LONG_VALUE, stop_before_pixels=True)
+        with (self._objects(folder) / f"{digest}.dcm").open("rb") as file:
+            return read_header(file)
 
 
 def _why_not_assessed(findings: list[Finding]) -> str:

@@ -1,6 +1,7 @@
 """What the keeper decides, and what it costs to."""
 
 import hashlib
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from pydicom import Dataset
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.dicom.identity import study_folder
+from scintiflow.dicom.reading import MOST_BYTES
+from scintiflow.dicom.selection import DUPLICATE
 from scintiflow.keeper.gather import gather, may_complete
-from scintiflow.keeper.header import MOST_BYTES
 from scintiflow.records import note, read_record
 from scintiflow.store import Store
-from tests.builders import ACQUIRED_AT, file_bytes, scan, study_uid
+from tests.builders import ACQUIRED_AT, file_bytes, having, scan, study_uid
 
 FOLDER = study_folder(study_uid("usual"))
 
@@ -36,6 +38,12 @@ def crowded(elements: int) -> bytes:
     for number in range(elements):
         image.add_new(0x0019_1000 + number, "SH", "x")
     return file_bytes(image)
+
+
+def static(number: int) -> bytes:
+    """Return a static view, which is not for us; each number is another one."""
+    image = scan(acquired_at=ACQUIRED_AT.replace(minute=number))
+    return file_bytes(having(image, ImageType=["ORIGINAL", "PRIMARY", "STATIC", "EMISSION"]))
 
 
 def peak_bytes(data: Store, digests: list[str]) -> int:
@@ -112,3 +120,41 @@ def test_a_damaged_object_that_is_sent_again_is_read(tmp_path: Path) -> None:
         (incoming / "part").write_bytes(content)
         data.put_object(incoming / "part", FOLDER, digest)
     assert may_complete(data, FOLDER, digest)
+
+
+def test_a_study_that_drips_in_costs_a_line_for_each_object(tmp_path: Path) -> None:
+    """However many objects a study holds, a decision about one more is as short as the first, and none is forgotten."""
+    data = Store(tmp_path)
+    for number in range(12):
+        put(data, [static(number)])
+        gather(data, FOLDER, 1.0, "PACS")
+    first, *others = (data.study(FOLDER) / "events.jsonl").read_bytes().splitlines()
+    assert len(others) == 11
+    assert max(map(len, others)) < len(first) + 20  # digits of its time
+    record = read_record(data, FOLDER)
+    assert record.declined.keys() == record.objects.keys()
+    assert not record.undecided
+
+
+def test_an_object_that_another_one_unmasks_is_noted_with_it(tmp_path: Path) -> None:
+    """An object decided before is declined where one of the same UID turns out to have come earlier."""
+    data, image = Store(tmp_path), scan()
+    (read,) = put(data, [file_bytes(image)])
+    gather(data, FOLDER, 1.0, "PACS")
+    (first,) = put(data, [file_bytes(having(image, SeriesDescription="Bone scan"))])
+    os.utime(data.study(FOLDER) / "objects" / f"{first}.dcm", (1.0, 1.0))
+    gather(data, FOLDER, 1.0, "PACS")
+    assert read_record(data, FOLDER).declined == {read: DUPLICATE}
+
+
+def test_an_object_that_is_damaged_no_more_is_not_declined_any_more(tmp_path: Path) -> None:
+    """The next decision about its study takes back that it could not be read."""
+    data = Store(tmp_path)
+    (digest,) = put(data, [bytes(1000)])
+    gather(data, FOLDER, 1.0, "PACS")
+    assert read_record(data, FOLDER).declined.keys() == {digest}
+    (data.study(FOLDER) / "objects" / f"{digest}.dcm").write_bytes(file_bytes(scan()))
+    (other,) = put(data, [static(0)])
+    gather(data, FOLDER, 1.0, "PACS")
+    record = read_record(data, FOLDER)
+    assert (record.outcome.state, record.declined.keys()) == ("queued", {other})

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -81,7 +82,9 @@ class Unsynced:
                 return "is not there"
             if path in self._files:
                 return "is not synced"
-            return "has a folder that is not synced" if path in self._entries.get(os.path.dirname(path), ()) else None
+            names = [path, *map(str, Path(path).parents)]
+            unsynced = any(name in self._entries.get(os.path.dirname(name), ()) for name in names)
+            return "has a folder that is not synced" if unsynced else None
 
     def cut(self) -> None:
         """Take back what is not durable; afterwards no other thread gets anything synced."""
@@ -135,6 +138,10 @@ class Sabotage:
             _write(handle, line.encode())
             os.close(handle)
 
+    def check_object(self, folder: str, digest: str) -> None:
+        """Check that what is answered 0000 next is durable."""
+        self.witness("the modality is told", f"{self._data}/studies/{folder}/objects/{digest}.dcm")
+
     def check_publication(self, name: str, key: str, body: bytes) -> None:
         """Check that what an event or a piece of work speaks of is durable."""
         if key.startswith("stored:"):
@@ -178,6 +185,8 @@ def wrapped(sabotage: Sabotage, where: str, function: Callable[..., Any]) -> Cal
                 sabotage.check_publication(arguments[0].name, key, body)
         sabotage.reached(where, "before", told)
         result = function(*arguments, **named)
+        if where == "scintiflow.store:Store.put_object":
+            sabotage.check_object(*arguments[2:])
         sabotage.reached(where, "after", told)
         return result
 
@@ -190,7 +199,10 @@ class Wrapping(importlib.abc.MetaPathFinder):
     def __init__(self, sabotage: Sabotage, folder: str) -> None:
         self._sabotage = sabotage
         self._folder = folder
-        self._wanted: dict[str, set[str]] = {"scintiflow.stream": {"Stream.publish", "Stream.publish_all"}}
+        self._wanted: dict[str, set[str]] = {
+            "scintiflow.stream": {"Stream.publish", "Stream.publish_all"},
+            "scintiflow.store": {"Store.put_object"},
+        }
         for where, _ in sabotage.points:
             module, _, name = where.partition(":")
             if name:

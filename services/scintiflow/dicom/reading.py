@@ -1,6 +1,5 @@
 """The header of a stored object, read without believing that it is small."""
 
-from pathlib import Path
 from typing import BinaryIO
 
 from pydicom import Dataset, dcmread
@@ -12,16 +11,15 @@ MOST_BYTES = 16 << 20
 """Of a header, without its long values: those of scans have some 10 KiB."""
 
 
-def read_header(path: Path) -> Dataset:
-    """Return an object up to its pixels; its long values stay on disk, and say nothing.
+def read_header(file: BinaryIO) -> Dataset:
+    """Return an object up to its pixels; its long values stay in the file, and say nothing.
 
     Raises:
         OSError: the disk does not give it back.
         Declined: its header is longer than any scan's.
         Exception: whatever pydicom raises on what it cannot read.
     """
-    with path.open("rb") as file:
-        return dcmread(_Sparing(file), defer_size=LONG_VALUE, stop_before_pixels=True)
+    return dcmread(_Sparing(file), defer_size=LONG_VALUE, stop_before_pixels=True)
 
 
 class _Sparing:
