@@ -557,6 +557,32 @@ def test_time_is_limited(tmp_path: Path) -> None:
         child.resume()
 
 
+def test_time_of_the_processor_is_limited(tmp_path: Path) -> None:
+    """A bomb ends when it has used its time of the processor, says how much that is, and is not tried again."""
+    (tmp_path / "bomb.dcm").write_bytes(huge_jpeg_2000())
+    decoded(scan(), tmp_path)
+    before = {child.pid for child in children()}
+    with pytest.raises(Refused, match=r"not decoded within 0\.1 seconds"):
+        decode([SelectedView(view=VIEW_ANTERIOR, digest="bomb", frame=1)], tmp_path, Limits(cpu_seconds=0.1))
+    assert len(before - {child.pid for child in children()}) == 1
+    assert {child.pid for child in children()} < before
+
+
+def test_each_scan_has_time_of_its_own(tmp_path: Path) -> None:
+    """A child that used up more than that in the course of many scans goes on."""
+    decoded(scan(), tmp_path)
+    before = children()
+    limits = Limits(cpu_seconds=0.2)
+    used = spent(before)
+    wait_for(lambda: decoded(scan(), tmp_path, limits=limits) and spent(before) > used + 0.6, BOUND_SECONDS, every=0)
+    assert children() == before
+
+
+def spent(processes: list[psutil.Process]) -> float:
+    """Return the seconds of the processor that the busiest has used."""
+    return max(sum(one.cpu_times()[:2]) for one in processes)
+
+
 def test_the_child_stays_warm(tmp_path: Path) -> None:
     """Good scans one after the other are decoded by one process, even when the thread that began it is gone."""
     with ThreadPoolExecutor(1) as pool:
