@@ -2,17 +2,21 @@
 
 import struct
 from collections.abc import Callable
+from io import BytesIO
+from typing import Any
 
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, encapsulate_extended
 from pydicom.uid import (
     UID,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGBaseline8Bit,
     JPEGExtended12Bit,
     JPEGLosslessSV1,
     JPEGLSLossless,
@@ -20,7 +24,7 @@ from pydicom.uid import (
 )
 
 from tests.builders import body_counts
-from tests.corpus.fault import PIXEL_DATA, UNDEFINED, Fault, Raw, Sent, fresh, sent
+from tests.corpus.fault import PIXEL_DATA, SEQUENCE_END, UNDEFINED, Fault, Raw, Sent, fresh, sent
 
 _FRAMES, _ROWS, _COLUMNS, _SAMPLES = 0x00280008, 0x00280010, 0x00280011, 0x00280002
 _ALLOCATED, _STORED, _HIGH_BIT = 0x00280100, 0x00280101, 0x00280102
@@ -63,12 +67,12 @@ def compressed(
     return build
 
 
-def twice(encode: Callable[[NDArray[np.uint16]], bytes], counts: NDArray[np.uint16] | None = None) -> list[bytes]:
+def twice(encode: Callable[[NDArray[Any]], bytes], counts: NDArray[Any] | None = None) -> list[bytes]:
     """Return two frames of these counts."""
     return [encode(frame) for frame in (body_counts() if counts is None else counts)]
 
 
-def j2k(frame: NDArray[np.uint16]) -> bytes:
+def j2k(frame: NDArray[Any]) -> bytes:
     """Encode as a bare codestream."""
     return bytes(imagecodecs.jpeg2k_encode(frame, level=0, codecformat="j2k", reversible=True))
 
@@ -128,6 +132,61 @@ def rle(run: bytes) -> list[bytes]:
 def garbled(encode: Callable[[NDArray[np.uint16]], bytes]) -> list[bytes]:
     """Return frames with a sound header and nonsense behind it."""
     return [frame[:120] + b"\x7f" * (len(frame) - 122) + frame[-2:] for frame in twice(encode)]
+
+
+def halved(stream: bytes) -> bytes:
+    """Return the first half of a stream, with its end."""
+    return stream[: len(stream) // 2] + b"\xff\xd9"
+
+
+def pierced(stream: bytes, plug: bytes) -> bytes:
+    """Return a stream with something else for 200 bytes of its middle."""
+    middle = len(stream) // 2
+    return stream[:middle] + plug + stream[middle + 200 :]
+
+
+def jpeg_12(frame: NDArray[np.uint16]) -> bytes:
+    """Encode as JPEG Extended of 12 bits."""
+    return bytes(imagecodecs.jpeg8_encode(frame, level=100, bitspersample=12))
+
+
+def progressive(frame: NDArray[np.uint16]) -> bytes:
+    """Encode as progressive JPEG, which no transfer syntax allows."""
+    file = BytesIO()
+    Image.fromarray(frame.astype(np.uint8)).save(file, "JPEG", progressive=True)
+    return file.getvalue()
+
+
+def j2k_of_bits(bits: int) -> list[bytes]:
+    """Return codestreams that announce more bits than they hold."""
+    frames = [bytearray(frame) for frame in twice(j2k)]
+    for frame in frames:
+        frame[42] = bits - 1
+    return [bytes(frame) for frame in frames]
+
+
+def with_offsets(order: tuple[int, int]) -> Sent:
+    """A scan whose offset table leads to these frames."""
+    image = fresh()
+    image.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    pixels = bytearray(encapsulate(twice(j2k)))
+    offsets = struct.unpack_from("<2L", pixels, 8)
+    struct.pack_into("<2L", pixels, 8, *(offsets[frame] for frame in order))
+    return sent(image, Raw(PIXEL_DATA, b"OB", bytes(pixels) + Raw(SEQUENCE_END, b"").encoded(), UNDEFINED))
+
+
+def with_extended_offsets(order: tuple[int, int], of_lengths: tuple[int, int] | None = None) -> Sent:
+    """A scan whose extended table leads to these frames, with the lengths of these others."""
+    image = fresh()
+    image.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    pixels, *tables = encapsulate_extended(twice(j2k))
+    offsets, lengths = (struct.unpack("<2Q", table) for table in tables)
+    return sent(
+        image,
+        Raw(0x7FE00001, b"OV", struct.pack("<2Q", *(offsets[frame] for frame in order))),
+        Raw(0x7FE00002, b"OV", struct.pack("<2Q", *(lengths[frame] for frame in of_lengths or order))),
+        Raw(PIXEL_DATA, b"OB", pixels + Raw(SEQUENCE_END, b"").encoded(), UNDEFINED),
+    )
 
 
 def native_overlay() -> Sent:
@@ -267,10 +326,30 @@ FAULTS: dict[str, Fault] = {
     "JPEG 2000 of 8 bits in 16": Fault(
         compressed(JPEG2000Lossless, lambda: twice(lambda frame: j2k(frame.astype(np.uint8)))), "read"
     ),
+    "JPEG 2000 below nought, unsigned": Fault(
+        compressed(JPEG2000Lossless, lambda: twice(j2k, body_counts().astype(np.int16) - 300)), "parked", "sign"
+    ),
+    "JPEG 2000 below nought, signed": Fault(
+        compressed(JPEG2000Lossless, lambda: twice(j2k, body_counts().astype(np.int16) - 3), PixelRepresentation=1),
+        "read",
+    ),
+    "JPEG 2000 without sign, signed": Fault(
+        compressed(JPEG2000Lossless, lambda: twice(j2k), PixelRepresentation=1), "parked", "sign"
+    ),
+    "JPEG 2000 of 20 bits in 16": Fault(compressed(JPEG2000Lossless, lambda: j2k_of_bits(20)), "parked", "more bits"),
     "JPEG 2000 in colour": Fault(
         compressed(JPEG2000Lossless, lambda: twice(lambda frame: j2k(np.stack([frame] * 3, -1)))), "parked", "other dim"
     ),
     "JPEG 2000 of nonsense": Fault(compressed(JPEG2000Lossless, lambda: garbled(j2k)), "parked"),
+    "frame offsets, right": Fault(lambda: with_offsets((0, 1)), "read"),
+    "frame offsets, swapped": Fault(lambda: with_offsets((1, 0)), "parked", "frame offsets"),
+    "frame offsets, one for both": Fault(lambda: with_offsets((0, 0)), "parked", "frame offsets"),
+    "extended offsets, right": Fault(lambda: with_extended_offsets((0, 1)), "read"),
+    "extended offsets, swapped": Fault(lambda: with_extended_offsets((1, 0)), "parked", "frame offsets"),
+    "extended offsets, one for both": Fault(lambda: with_extended_offsets((0, 0)), "parked", "frame offsets"),
+    "extended offsets, the lengths swapped": Fault(
+        lambda: with_extended_offsets((0, 1), (1, 0)), "parked", "frame offsets"
+    ),
     "JPEG-LS of other dimensions": Fault(compressed(JPEGLSLossless, lambda: jls_of(128, 64)), "parked", "other dim"),
     "JPEG-LS of 4 gigapixels": Fault(compressed(JPEGLSLossless, lambda: jls_of(65_000, 65_000)), "parked", "other"),
     "JPEG-LS of nonsense": Fault(compressed(JPEGLSLossless, lambda: garbled(jls)), "parked"),
@@ -283,7 +362,32 @@ FAULTS: dict[str, Fault] = {
     "JPEG Lossless of three colours": Fault(
         compressed(JPEGLosslessSV1, lambda: jpeg_of(256, 64, 3)), "parked", "other dim"
     ),
-    "JPEG Lossless of nonsense": Fault(compressed(JPEGLosslessSV1, lambda: garbled(jpeg)), "read"),
+    "JPEG Lossless of nonsense": Fault(compressed(JPEGLosslessSV1, lambda: garbled(jpeg)), "parked", "damaged"),
+    "JPEG Lossless of a half, and ended": Fault(
+        compressed(JPEGLosslessSV1, lambda: twice(lambda frame: halved(jpeg(frame)))), "parked", "damaged"
+    ),
+    "JPEG Lossless without a piece": Fault(
+        compressed(JPEGLosslessSV1, lambda: twice(lambda frame: pierced(jpeg(frame), b""))), "parked", "damaged"
+    ),
+    "JPEG Lossless with a piece of zeros": Fault(
+        compressed(JPEGLosslessSV1, lambda: twice(lambda frame: pierced(jpeg(frame), bytes(200)))), "parked", "damaged"
+    ),
+    "JPEG of 12 bits": Fault(compressed(JPEGExtended12Bit, lambda: twice(jpeg_12)), "read"),
+    "JPEG of 12 bits of a half, and ended": Fault(
+        compressed(JPEGExtended12Bit, lambda: twice(lambda frame: halved(jpeg_12(frame)))), "parked", "damaged"
+    ),
+    "JPEG of 12 bits without a piece": Fault(
+        compressed(JPEGExtended12Bit, lambda: twice(lambda frame: pierced(jpeg_12(frame), b""))), "parked", "damaged"
+    ),
+    "JPEG of 12 bits in baseline": Fault(
+        compressed(JPEGBaseline8Bit, lambda: twice(jpeg_12)), "parked", "are not JPEG Baseline"
+    ),
+    "JPEG that is progressive": Fault(
+        compressed(JPEGExtended12Bit, lambda: twice(progressive)), "parked", "are not JPEG Extended"
+    ),
+    "JPEG Lossless in an extended syntax": Fault(
+        compressed(JPEGExtended12Bit, lambda: twice(jpeg)), "parked", "are not JPEG Extended"
+    ),
     "JPEG that is JPEG 2000": Fault(compressed(JPEGExtended12Bit, lambda: twice(j2k)), "parked"),
     "JPEG 2000 that is JPEG": Fault(compressed(JPEG2000Lossless, lambda: twice(jpeg)), "parked"),
     "RLE that runs over": Fault(compressed(RLELossless, lambda: rle(b"\x81\x05" * 10_000)), "parked"),

@@ -20,10 +20,11 @@ import numpy as np
 import psutil
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate, generate_frames
+from pydicom.encaps import encapsulate, encapsulate_extended, generate_frames
 from pydicom.uid import (
     MPEG2MPML,
     UID,
@@ -32,6 +33,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGBaseline8Bit,
     JPEGExtended12Bit,
     JPEGLosslessSV1,
     JPEGLSLossless,
@@ -227,6 +229,175 @@ def test_a_codestream_that_is_cut_short_is_refused(tmp_path: Path, syntax: UID, 
     assert "cut short" in refusal(cut_short(syntax, keep), tmp_path)
 
 
+def grey_jpeg(frame: NDArray[np.uint16], quality: int = 100, **options: Any) -> bytes:
+    """Encode as JPEG of 8 bits."""
+    file = BytesIO()
+    Image.fromarray(frame.astype(np.uint8)).save(file, "JPEG", quality=quality, **options)
+    return file.getvalue()
+
+
+def twelve_bits(frame: NDArray[np.uint16]) -> bytes:
+    """Encode as JPEG Extended."""
+    return bytes(imagecodecs.jpeg8_encode(frame, level=100, bitspersample=12))
+
+
+def predicted(frame: NDArray[np.uint16], by: int) -> bytes:
+    """Encode as JPEG Lossless with one of its seven predictors."""
+    return bytes(imagecodecs.jpeg8_encode(frame, lossless=True, predictor=by))
+
+
+@pytest.mark.parametrize("predictor", range(1, 8))
+@pytest.mark.parametrize("most", [2**8, 2**15])
+def test_every_jpeg_lossless_gives_the_counts_back(tmp_path: Path, predictor: int, most: int) -> None:
+    """Whatever predictor was used, and over more values than counts have."""
+    counts = body_counts()
+    counts[:, 100:] = np.random.default_rng(0).integers(0, most, counts[:, 100:].shape)
+    frames = [predicted(frame, predictor) for frame in counts]
+    found = decoded(with_frames(scan(), JPEGLosslessSV1, frames), tmp_path).frames
+    assert np.array_equal(found[VIEW_ANTERIOR], counts[0])
+    assert np.array_equal(found[VIEW_POSTERIOR], counts[1])
+
+
+@pytest.mark.parametrize(
+    ("syntax", "encode"),
+    [
+        (JPEGBaseline8Bit, grey_jpeg),
+        (JPEGBaseline8Bit, lambda frame: grey_jpeg(frame, optimize=True)),
+        (JPEGBaseline8Bit, lambda frame: grey_jpeg(frame, restart_marker_blocks=3)),
+        (JPEGBaseline8Bit, lambda frame: grey_jpeg(frame, restart_marker_rows=1)),
+        (JPEGExtended12Bit, grey_jpeg),
+        (JPEGExtended12Bit, twelve_bits),
+    ],
+    ids=["8 bits", "tables of its own", "restarts", "restarts by row", "8 bits, extended", "12 bits"],
+)
+def test_every_lossy_jpeg_is_read(tmp_path: Path, syntax: UID, encode: Callable[[Any], bytes]) -> None:
+    """At the best quality no count is off by more than two, in blocks that the edge cuts off neither."""
+    counts = body_counts(rows=250, cols=61)
+    frames = decoded(with_frames(scan(counts), syntax, [encode(frame) for frame in counts]), tmp_path).frames
+    assert np.abs(frames[VIEW_ANTERIOR] - counts[0]).max() <= 2
+    assert np.abs(frames[VIEW_POSTERIOR] - counts[1]).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda frame: frame[: len(frame) // 2] + b"\xff\xd9",
+        lambda frame: frame[: len(frame) * 9 // 10] + b"\xff\xd9",
+        lambda frame: frame[: len(frame) // 2 - 200] + frame[len(frame) // 2 :],
+        lambda frame: frame[: len(frame) // 2 - 200] + bytes(200) + frame[len(frame) // 2 :],
+        lambda frame: frame[:-2] + frame[-202:],
+    ],
+    ids=["half of it", "nine tenths", "a piece less", "a piece of zeros", "a piece more"],
+)
+@pytest.mark.parametrize(
+    ("syntax", "encode"),
+    [
+        (JPEGLosslessSV1, imagecodecs.ljpeg_encode),
+        (JPEGExtended12Bit, twelve_bits),
+        (JPEGBaseline8Bit, grey_jpeg),
+        (JPEGBaseline8Bit, lambda frame: grey_jpeg(frame, restart_marker_blocks=50)),
+    ],
+    ids=["lossless", "12 bits", "8 bits", "restarts"],
+)
+def test_a_jpeg_that_lost_a_part_but_not_its_end_is_refused(
+    tmp_path: Path, syntax: UID, encode: Callable[[Any], bytes], damage: Callable[[bytes], bytes]
+) -> None:
+    """libjpeg would make up the rest, with thousands of wrong counts."""
+    frames = [damage(bytes(encode(frame))) for frame in body_counts()]
+    assert "damaged or cut short" in refusal(with_frames(scan(), syntax, frames), tmp_path)
+
+
+def with_offsets(basic: list[int] | None, extended: list[int] | None, lengths: list[int] | None) -> Dataset:
+    """Return an object whose tables hold, for each frame, the number of the frame that they lead to."""
+    image = as_syntax(scan(), JPEG2000Lossless)
+    frames = list(generate_frames(image.PixelData, number_of_frames=2))
+    pixels, offsets, sizes = encapsulate_extended(frames)
+    true_offsets, true_sizes = struct.unpack("<2Q", offsets), struct.unpack("<2Q", sizes)
+    if basic is not None:
+        pixels = encapsulate(frames)[:8] + struct.pack("<2L", *(true_offsets[at] for at in basic)) + pixels[8:]
+    if extended is not None and lengths is not None:
+        image.ExtendedOffsetTable = struct.pack("<2Q", *(true_offsets[at] for at in extended))
+        image.ExtendedOffsetTableLengths = struct.pack("<2Q", *(true_sizes[at] for at in lengths))
+    image.PixelData = pixels
+    return image
+
+
+@pytest.mark.parametrize(
+    ("basic", "extended"), [(None, None), ([0, 1], None), (None, [0, 1])], ids=["none", "basic", "extended"]
+)
+def test_a_true_offset_table_is_followed(tmp_path: Path, basic: list[int] | None, extended: list[int] | None) -> None:
+    """Frames are found by either table, and without one."""
+    frames = decoded(with_offsets(basic, extended, extended), tmp_path).frames
+    assert np.array_equal([frames[VIEW_ANTERIOR], frames[VIEW_POSTERIOR]], body_counts())
+
+
+@pytest.mark.parametrize(
+    ("basic", "extended", "lengths"),
+    [
+        ([1, 0], None, None),
+        ([0, 0], None, None),
+        ([1, 1], None, None),
+        (None, [1, 0], [1, 0]),
+        (None, [0, 0], [0, 0]),
+        (None, [1, 1], [1, 1]),
+        (None, [0, 1], [1, 0]),
+    ],
+)
+def test_an_offset_table_that_lies_is_refused(
+    tmp_path: Path, basic: list[int] | None, extended: list[int] | None, lengths: list[int] | None
+) -> None:
+    """One that swaps or repeats frames would show one view as the other."""
+    assert "frame offsets" in refusal(with_offsets(basic, extended, lengths), tmp_path)
+
+
+def of_sign(frame: NDArray[np.uint16], signed: bool) -> bytes:
+    """Encode as JPEG 2000 with or without a sign."""
+    values = frame.astype(np.int16) - 300 if signed else frame
+    return bytes(imagecodecs.jpeg2k_encode(values, level=0, codecformat="j2k", reversible=True))
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_jpeg_2000_of_another_sign_is_refused(tmp_path: Path, signed: bool) -> None:
+    """-260 would be read as 65,276."""
+    frames = [of_sign(frame, signed) for frame in body_counts()]
+    image = with_frames(having(scan(), PixelRepresentation=int(not signed)), JPEG2000Lossless, frames)
+    assert "disagree on the sign" in refusal(image, tmp_path)
+
+
+def test_signed_jpeg_2000_is_read_where_the_header_says_so(tmp_path: Path) -> None:
+    """Its negative values are no counts, the others are."""
+    frames = [of_sign(frame + 290, True) for frame in body_counts()]
+    image = with_frames(having(scan(), PixelRepresentation=1), JPEG2000Lossless, frames)
+    expected = np.maximum(body_counts().astype(int) - 10, 0)
+    assert np.array_equal(decoded(image, tmp_path).frames[VIEW_ANTERIOR], expected[0])
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless, JPEGLosslessSV1], ids=lambda uid: uid.name)
+def test_a_codestream_of_more_bits_is_refused(tmp_path: Path, syntax: UID) -> None:
+    """16 bits do not fit where 8 are allocated."""
+    image = having(as_syntax(scan(), syntax), BitsAllocated=8, BitsStored=8, HighBit=7)
+    assert "more bits" in refusal(image, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "encode"),
+    [
+        (JPEGBaseline8Bit, lambda frame: grey_jpeg(frame, progressive=True)),
+        (JPEGExtended12Bit, lambda frame: grey_jpeg(frame, progressive=True)),
+        (JPEGBaseline8Bit, twelve_bits),
+        (JPEGLosslessSV1, twelve_bits),
+        (JPEGExtended12Bit, imagecodecs.ljpeg_encode),
+        (JPEGLosslessSV1, imagecodecs.jpegls_encode),
+        (JPEGLSLossless, imagecodecs.ljpeg_encode),
+    ],
+    ids=["progressive", "progressive, extended", "12 bits", "lossy", "lossless", "JPEG-LS", "no JPEG-LS"],
+)
+def test_a_jpeg_of_another_process_is_refused(tmp_path: Path, syntax: UID, encode: Callable[[Any], bytes]) -> None:
+    """How a picture is coded must be what its transfer syntax says."""
+    image = with_frames(scan(), syntax, [bytes(encode(frame)) for frame in body_counts()])
+    assert f"are not {syntax.name}" in refusal(image, tmp_path)
+
+
 def test_a_file_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     """The end of the file is the end of the pixels."""
     digest = store(scan(), tmp_path)
@@ -273,6 +444,16 @@ def huge_jpeg_2000() -> bytes:
     return file_bytes(with_frames(image, JPEG2000Lossless, [stream]))
 
 
+def repeated_scan() -> bytes:
+    """A progressive picture of 32 megapixels whose last scan, of 55 bytes, comes again and again."""
+    whole = grey_jpeg(np.full((8192, 4096), 99, np.uint16), progressive=True, quality=90)
+    last = whole.rindex(b"\xff\xda")
+    head = whole[: whole.index(b"\xff\xc4")] + whole[whole.rindex(b"\xff\xc4", 0, last) : last]
+    stream = head + whole[last:-2] * 1700 + whole[-2:]
+    image = having(scan(body_counts(1), start_angles=(180,)), Rows=8192, Columns=4096)
+    return file_bytes(with_frames(image, JPEGExtended12Bit, [stream]))
+
+
 def deflated_elements() -> bytes:
     """A data set that unfolds to eight million elements, which take a reader 20 s."""
     image = having(scan(), PixelData=b"")
@@ -314,10 +495,17 @@ print(json.dumps([ended, cpu() - began, peak()]))
 
 
 @pytest.mark.parametrize(
-    ("bomb", "ends"), [(huge_jpeg_2000, "decoded"), (deflated_elements, "A deflated file is not read")]
+    ("bomb", "ends"),
+    [
+        (huge_jpeg_2000, ("decoded", "The pixels were not decoded within")),
+        (repeated_scan, "The compressed pixels are not JPEG Extended"),
+        (deflated_elements, "A deflated file is not read"),
+    ],
 )
-def test_a_bomb_costs_less_than_two_seconds_and_512_mib(tmp_path: Path, bomb: Callable[[], bytes], ends: str) -> None:
-    """100 KB that unfold to 64 MiB of pixels, or to millions of elements, cost the decoder no more than that."""
+def test_a_bomb_costs_less_than_two_seconds_and_512_mib(
+    tmp_path: Path, bomb: Callable[[], bytes], ends: str | tuple[str, ...]
+) -> None:
+    """100 KB that unfold to 64 MiB of pixels, to thousands of scans or millions of elements cost no more than that."""
     (tmp_path / "bomb.dcm").write_bytes(bomb())
     assert (tmp_path / "bomb.dcm").stat().st_size < 100_000
     command = [sys.executable, "-c", BILL, tmp_path]
@@ -367,6 +555,32 @@ def test_time_is_limited(tmp_path: Path) -> None:
     assert "within 0.2 seconds" in refusal(scan(), tmp_path, limits=Limits(seconds=0.2))
     for child in set(stuck) & set(children()):
         child.resume()
+
+
+def test_time_of_the_processor_is_limited(tmp_path: Path) -> None:
+    """A bomb ends when it has used its time of the processor, says how much that is, and is not tried again."""
+    (tmp_path / "bomb.dcm").write_bytes(huge_jpeg_2000())
+    decoded(scan(), tmp_path)
+    before = {child.pid for child in children()}
+    with pytest.raises(Refused, match=r"not decoded within 0\.1 seconds"):
+        decode([SelectedView(view=VIEW_ANTERIOR, digest="bomb", frame=1)], tmp_path, Limits(cpu_seconds=0.1))
+    assert len(before - {child.pid for child in children()}) == 1
+    assert {child.pid for child in children()} < before
+
+
+def test_each_scan_has_time_of_its_own(tmp_path: Path) -> None:
+    """A child that used up more than that in the course of many scans goes on."""
+    decoded(scan(), tmp_path)
+    before = children()
+    limits = Limits(cpu_seconds=0.2)
+    used = spent(before)
+    wait_for(lambda: decoded(scan(), tmp_path, limits=limits) and spent(before) > used + 0.6, BOUND_SECONDS, every=0)
+    assert children() == before
+
+
+def spent(processes: list[psutil.Process]) -> float:
+    """Return the seconds of the processor that the busiest has used."""
+    return max(sum(one.cpu_times()[:2]) for one in processes)
 
 
 def test_the_child_stays_warm(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """Stored objects -> the two views and the canvas, pixels decoded in a child process with limits.
 
 Decoders can be taken down: a panic that no `except Exception` catches, 25 s of CPU for 88 KB, 1.8 GB for 100 KB.
-So files are opened and decoded in a child (`child.py`) that may use a limited amount of memory, is killed when its
-time is over, writes no files, and dies with us. It stays warm, because imports cost a hundred times a decode; after
-any refusal it is thrown away, since nobody knows what a bad file left behind in it.
+So files are opened and decoded in a child (`child.py`) that may use a limited amount of memory and of time of the
+processor, is killed when its time on the clock is over, writes no files, and dies with us. It stays warm, because
+imports cost a hundred times a decode; after any refusal it is thrown away, since nobody knows what a bad file left
+behind in it.
 """
 
 from collections.abc import Sequence

@@ -8,6 +8,7 @@ wrong numbers to its parent, and no more.
 import json
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 from typing import IO, Any
@@ -39,6 +40,7 @@ def main() -> None:
 def _serve(request: dict[str, Any], used: int, out: IO[bytes]) -> None:
     """Answer one request; whatever a decoder raises, Rust panics included, is an answer too."""
     _limit(resource.RLIMIT_AS, used + request["memory_bytes"])
+    signal.setitimer(signal.ITIMER_PROF, request["cpu_seconds"])  # SIGPROF kills, and nothing catches it
     try:
         counts, pixel_mm = counts_of(Path(request["path"]), request["frames"], request["pixel_bytes"])
     except Refused as refused:
@@ -51,6 +53,7 @@ def _serve(request: dict[str, Any], used: int, out: IO[bytes]) -> None:
         _answer(out, {"refused": _DAMAGED})
     else:
         _answer(out, {"shape": counts.shape, "pixel_mm": pixel_mm}, counts)
+    signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _answer(out: IO[bytes], said: dict[str, Any], counts: NDArray[np.float32] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -38,7 +39,9 @@ class Limits:
     """What decoding the frames of one object may cost."""
 
     seconds: float = 20.0
-    """Wall-clock time; a whole-body scan takes a hundredth of a second."""
+    """Wall-clock time, for a child that starves or sleeps."""
+    cpu_seconds: float = 1.75
+    """Time of the processor, which ends bombs; a whole-body scan takes some hundredths of a second."""
     memory_bytes: int = 416 << 20
     """Address space beyond what the warm child has, which is some 65 MiB in memory: 512 MiB hold both."""
     pixel_bytes: int = 64 << 20
@@ -64,12 +67,13 @@ def counts_of(path: Path, frames: Sequence[int], limits: Limits) -> tuple[NDArra
     request = {
         "path": str(path),
         "frames": list(frames),
+        "cpu_seconds": limits.cpu_seconds,
         "memory_bytes": limits.memory_bytes,
         "pixel_bytes": limits.pixel_bytes,
     }
     for _ in range(2):
         try:
-            return _exchange(request, limits.seconds)
+            return _exchange(request, limits)
         except EOFError:
             continue
     raise Refused("The pixels take the decoder down: send the scan again, without compression.")
@@ -84,14 +88,14 @@ def warm() -> None:
     _give_back(_borrow())
 
 
-def _exchange(request: dict[str, Any], seconds: float) -> tuple[NDArray[np.float32], tuple[float, float]]:
+def _exchange(request: dict[str, Any], limits: Limits) -> tuple[NDArray[np.float32], tuple[float, float]]:
     """Let one child do the work; only a child that did it is used again, since a bad file may leave anything behind.
 
     Raises:
         EOFError: the child died, and not because its time was over.
     """
     child = _borrow()
-    watch = _Watch(child, seconds)
+    watch = _Watch(child, limits.seconds)
     try:
         answer = child.ask(request)
         counts, pixel_mm = child.counts(answer)
@@ -99,11 +103,17 @@ def _exchange(request: dict[str, Any], seconds: float) -> tuple[NDArray[np.float
         watch.over()
         child.close()
         if isinstance(error, EOFError) and watch.expired:
-            raise Refused(f"The pixels were not decoded within {seconds:g} seconds: send the scan again.") from error
+            raise _too_slow(limits.seconds) from error
+        if isinstance(error, EOFError) and child.spent():
+            raise _too_slow(limits.cpu_seconds) from error
         raise
     watch.over()
     _give_back(child)
     return counts, pixel_mm
+
+
+def _too_slow(seconds: float) -> Refused:
+    return Refused(f"The pixels were not decoded within {seconds:g} seconds: send the scan again.")
 
 
 def _borrow() -> "_Child":
@@ -172,6 +182,10 @@ class _Child:
             except BrokenPipeError:  # a request that the dead child never read
                 pass
         self._process.wait()
+
+    def spent(self) -> bool:
+        """Tell whether its time of the processor, which it limits itself, ended a process that was closed."""
+        return self._process.returncode == -signal.SIGPROF
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send a request and return the answer to it (EOFError when the child is dead)."""

@@ -1,6 +1,5 @@
 """One stored object -> counts. Runs only in the child process: everything here meets what strangers sent."""
 
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +27,17 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from scintiflow.decode.codestream import (
+    BASELINE,
+    EXTENDED,
+    JPEG_LS,
+    LOSSLESS,
+    Announced,
+    of_jpeg,
+    of_jpeg_2000,
+)
+from scintiflow.decode.entropy import require_whole
+from scintiflow.decode.offsets import require_order
 from scintiflow.dicom.header import frame_count, number, numbers, text
 from scintiflow.errors import Refused
 
@@ -49,11 +59,15 @@ _DECODERS: dict[UID, str] = {
 }
 """Compressed transfer syntax -> the one plug-in that may decode it: a second opinion would be a second risk."""
 
-_START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC} | {0xF7}
-"""Markers with the dimensions of a picture: JPEG (T.81 table B.1) and JPEG-LS (T.87 C.1.1)."""
-
-_CODESTREAM = b"\xff\x4f\xff\x51"
-"""How a JPEG 2000 codestream begins: SOC and SIZ (T.800 A.4.1, A.5.1)."""
+_PROCESSES = {
+    JPEGBaseline8Bit: (BASELINE,),
+    JPEGExtended12Bit: (BASELINE, EXTENDED),
+    JPEGLossless: (LOSSLESS,),
+    JPEGLosslessSV1: (LOSSLESS,),
+    JPEGLSLossless: (JPEG_LS,),
+    JPEGLSNearLossless: (JPEG_LS,),
+}
+"""Transfer syntax -> how its pictures are coded; progressive scans, which any number of bytes may repeat, are none."""
 
 _END_OF_IMAGE = b"\xff\xd9"
 _MOST_PADDING = 16
@@ -84,6 +98,8 @@ def counts_of(path: Path, frames: Sequence[int], most_bytes: int) -> tuple[NDArr
     image = dcmread(path)
     _require_size(image, most_bytes)
     _require_high_bit(image)
+    if image.file_meta.TransferSyntaxUID.is_encapsulated:
+        require_order(image)
     stored = np.stack([_stored_values(image, frame) for frame in frames])
     slope, intercept = _rescale(image)
     counts = np.maximum(stored.astype(np.float32) * np.float32(slope) + np.float32(intercept), 0)
@@ -122,7 +138,7 @@ def _stored_values(image: Dataset, frame: int) -> NDArray[np.integer]:
     if syntax.is_encapsulated and syntax not in _DECODERS:
         raise Refused(f"The pixels are compressed as {syntax.name}, which is not read: send the scan uncompressed.")
     if syntax.is_encapsulated:
-        _require_stated_size(image, frame, syntax)
+        _require_fitting_codestream(image, frame, syntax)
     plugin = _DECODERS.get(syntax, "")
     values, _ = get_decoder(syntax).as_array(image, index=frame - 1, raw=True, decoding_plugin=plugin)
     if values.shape != (image.Rows, image.Columns):
@@ -130,7 +146,7 @@ def _stored_values(image: Dataset, frame: int) -> NDArray[np.integer]:
     return values
 
 
-def _require_stated_size(image: Dataset, frame: int, syntax: UID) -> None:
+def _require_fitting_codestream(image: Dataset, frame: int, syntax: UID) -> None:
     """Compare what the codestream announces with the header: a small codestream can announce gigabytes."""
     if syntax == RLELossless:  # announces nothing; its decoder allocates what the header says
         return
@@ -140,32 +156,25 @@ def _require_stated_size(image: Dataset, frame: int, syntax: UID) -> None:
         number_of_frames=frame_count(image),
         extended_offsets=as_pixel_options(image).get("extended_offsets"),
     )
-    stated = _jpeg_2000_size(stream) if syntax in _JPEG_2000 else _jpeg_size(stream)
-    if stated != (image.Rows, image.Columns, 1):
+    announced = of_jpeg_2000(stream) if syntax in _JPEG_2000 else of_jpeg(stream)
+    if (announced.rows, announced.cols, announced.components) != (image.Rows, image.Columns, 1):
         raise Refused("The compressed pixels have other dimensions than the header says: send the scan again.")
+    if announced.process not in _PROCESSES.get(syntax, (None,)):
+        raise Refused(f"The compressed pixels are not {syntax.name}, as which they were sent: send the scan again.")
+    _require_stated_values(image, announced)
     if _END_OF_IMAGE not in stream[-_MOST_PADDING:]:
         raise Refused("The compressed pixels are cut short: send the scan again.")
+    if syntax in _JPEG:
+        require_whole(stream, announced)
 
 
-def _jpeg_size(stream: bytes) -> tuple[int, int, int]:
-    """Return rows, columns and components of a JPEG or JPEG-LS picture (T.81 B.2.2); struct.error if there is none."""
-    place = 2
-    while True:
-        mark, kind, length = struct.unpack_from(">BBH", stream, place)
-        if mark != 0xFF:
-            raise Refused("The compressed pixels are no JPEG picture: send the scan again.")
-        if kind in _START_OF_FRAME:
-            _, rows, cols, components = struct.unpack_from(">BHHB", stream, place + 4)
-            return rows, cols, components
-        place += 1 if kind == 0xFF else 2 + length
-
-
-def _jpeg_2000_size(stream: bytes) -> tuple[int, int, int]:
-    """Return rows, columns and components of a JPEG 2000 picture (T.800 A.5.1), ValueError if there is none."""
-    place = stream.index(_CODESTREAM) + len(_CODESTREAM) + 4
-    right, bottom, left, top = struct.unpack_from(">4I", stream, place)
-    (components,) = struct.unpack_from(">H", stream, place + 32)
-    return bottom - top, right - left, components
+def _require_stated_values(image: Dataset, announced: Announced) -> None:
+    """Values of another sign or of more bits would wrap, and nobody would see it (PS3.5 8.2.4)."""
+    signed = bool(image.get("PixelRepresentation"))
+    if announced.signed is not None and announced.signed != signed:
+        raise Refused("The header and the compressed pixels disagree on the sign of values: send the scan again.")
+    if announced.bits > image.BitsAllocated:
+        raise Refused("The compressed pixels have more bits than the header says: send the scan again.")
 
 
 def _rescale(image: Dataset) -> tuple[float, float]:
