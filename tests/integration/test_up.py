@@ -7,6 +7,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -172,6 +173,30 @@ def test_without_rules_the_lines_to_write_are_printed(tmp_path: Path) -> None:
     assert "Nobody may send yet" in said
     assert "[[allow]]" in said
     assert str(tmp_path / "scintiflow.toml") in said
+
+
+EARLY = """
+import os, signal, sys
+from circus.sighandler import SysHandler
+from scintiflow.cli import app
+register = SysHandler._register
+def interrupted(handler):
+    register(handler)
+    os.kill(os.getpid(), signal.SIGINT)
+SysHandler._register = interrupted
+app(["up", *sys.argv[1:]])
+"""
+"""`scintiflow up` that is interrupted in the moment in which its supervisor would take the signals for itself."""
+
+
+def test_ctrl_c_in_the_first_moment_is_heard(tmp_path: Path) -> None:
+    """However early it comes, `up` ends and leaves nothing running."""
+    command = [sys.executable, "-c", EARLY, "--data", tmp_path / "data", "--config", tmp_path / "scintiflow.toml"]
+    with subprocess.Popen([*map(str, command), "--port-offset", str(free_offset())], stderr=subprocess.PIPE) as process:
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
 
 
 @contextmanager
