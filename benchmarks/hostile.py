@@ -2,7 +2,7 @@
 
 `python -m benchmarks.hostile [--quick] [--only NAME] [--json FILE]`, from the repository's root. One genuine peer after
 the other associates, stores one object and releases, while 311 connections stay silent, while 311 drip a byte each
-second, and while others flood the port with zeros. The same beside pynetdicom's own SCP as it comes and, where it is
+second, while others flood the port with zeros, and while strangers ask to be let in without end. The same beside pynetdicom's own SCP as it comes and, where it is
 installed, DCMTK's storescp; those two keep nothing durable. A peer that has no answer within `PATIENCE_SECONDS` was not
 served.
 """
@@ -34,6 +34,7 @@ from benchmarks.provenance import provenance
 from scintiflow.sender.c_store import c_store
 from tests.builders import scan
 from tests.ports import free_port, is_free
+from tests.raw_peer import association_request
 from tests.receiver import running_receiver
 from tests.waiting import wait_for
 
@@ -237,11 +238,19 @@ def zeros(port: int) -> Iterator[int]:
         yield 0
 
 
+@contextmanager
+def strangers(port: int) -> Iterator[int]:
+    """Ask for an association under an unknown title, again and again, over four connections."""
+    with _in_background(lambda: _ask(port), threads=4):
+        yield 0
+
+
 CONDITIONS: dict[str, Callable[[int], AbstractContextManager[int]]] = {
     "quiet": nobody,
     f"{CROWD} silent": silent,
     f"{CROWD} dripping": dripping,
     "zero floods": zeros,
+    "strangers asking": strangers,
 }
 
 
@@ -297,6 +306,15 @@ def _flood(port: int) -> None:
                 pass
     except OSError:
         time.sleep(0.01)  # closed at once, as it should be
+
+
+def _ask(port: int) -> None:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as peer:
+            peer.sendall(association_request(calling="STRANGER"))
+            peer.recv(1 << 10)
+    except OSError:
+        time.sleep(0.01)
 
 
 @contextmanager
