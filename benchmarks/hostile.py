@@ -2,9 +2,9 @@
 
 `python -m benchmarks.hostile [--quick] [--only NAME] [--json FILE]`, from the repository's root. One genuine peer after
 the other associates, stores one object and releases, while 311 connections stay silent, while 311 drip a byte each
-second, while others flood the port with zeros, and while strangers ask to be let in without end. The same beside pynetdicom's own SCP as it comes and, where it is
-installed, DCMTK's storescp; those two keep nothing durable. A peer that has no answer within `PATIENCE_SECONDS` was not
-served.
+second, while others flood the port with zeros, and while strangers ask to be let in without end. The same beside
+pynetdicom's own SCP as it comes and, where it is installed, DCMTK's storescp; those two keep nothing durable. A peer
+that has no answer within `PATIENCE_SECONDS` was not served.
 """
 
 import argparse
