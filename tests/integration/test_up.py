@@ -168,7 +168,7 @@ def test_without_rules_the_lines_to_write_are_printed(tmp_path: Path) -> None:
     ) as process:
         assert process.stderr is not None
         said = "".join(takewhile(lambda line: line != "port = 104\n", process.stderr))
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         process.wait(30)
     assert "Nobody may send yet" in said
     assert "[[allow]]" in said
@@ -180,16 +180,16 @@ import os, signal, sys
 from circus.sighandler import SysHandler
 from scintiflow.cli import app
 register = SysHandler._register
-def interrupted(handler):
+def stopped(handler):
     register(handler)
-    os.kill(os.getpid(), signal.SIGINT)
-SysHandler._register = interrupted
+    os.kill(os.getpid(), signal.SIGTERM)
+SysHandler._register = stopped
 app(["up", *sys.argv[1:]])
 """
-"""`scintiflow up` that is interrupted in the moment in which its supervisor would take the signals for itself."""
+"""`scintiflow up` that is told to stop in the moment in which its supervisor would take the signals for itself."""
 
 
-def test_ctrl_c_in_the_first_moment_is_heard(tmp_path: Path) -> None:
+def test_a_stop_in_the_first_moment_is_heard(tmp_path: Path) -> None:
     """However early it comes, `up` ends and leaves nothing running."""
     command = [sys.executable, "-c", EARLY, "--data", tmp_path / "data", "--config", tmp_path / "scintiflow.toml"]
     with subprocess.Popen([*map(str, command), "--port-offset", str(free_offset())], stderr=subprocess.PIPE) as process:
