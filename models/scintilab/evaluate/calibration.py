@@ -6,7 +6,7 @@ Weights, [n] or [resamples, n], work as in `discrimination`.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from scintilab.evaluate.bootstrap import Values, Weights
 from scintilab.evaluate.scans import Scores, Truth
@@ -59,29 +59,25 @@ def expected_error(truth: Truth, probability: Scores, weights: Weights | None = 
 
 
 def _logit(probability: Scores) -> Values:
-    kept = np.clip(probability.astype(np.float64), _SMALLEST, 1 - _SMALLEST)
-    return np.log(kept / (1 - kept))
+    return np.asarray(logit(np.clip(probability.astype(np.float64), _SMALLEST, 1 - _SMALLEST)))
 
 
 def _logistic(design: Values, offset: Values, truth: Truth, weights: Weights | None) -> Values:
     """Fit logistic regressions of truth on design [n, k], one for each row of weights, by Newton; [..., k].
 
-    NaN where there is no maximum: the scores separate sick from healthy.
+    No step is longer than 1, as Newton's own overshoot where most are called almost certain. NaN where there is no
+    maximum: the scores separate sick from healthy.
     """
     weights = np.ones(len(truth)) if weights is None else weights
     products = np.einsum("ni,nj->nij", design, design).reshape(len(design), -1)
     fitted = np.zeros((*weights.shape[:-1], design.shape[1]))
-    step = np.full_like(fitted, np.inf)
-    for _ in range(25):
-        chance = 1 / (1 + np.exp(-np.clip(fitted @ design.T + offset, -500, 500)))
+    for _ in range(50):
+        chance = expit(fitted @ design.T + offset)
         gradient = (weights * (truth - chance)) @ design
         curvature = ((weights * chance * (1 - chance)) @ products).reshape(*fitted.shape, -1)
-        step = _solve(curvature, gradient)
+        information = np.trace(curvature, axis1=-2, axis2=-1)[..., None]
+        ridge = (1e-10 * information + np.finfo(float).tiny)[..., None] * np.eye(design.shape[1])
+        step = np.clip(np.linalg.solve(curvature + ridge, gradient[..., None])[..., 0], -1, 1)
         fitted = fitted + step
-    return np.where(np.abs(step).max(-1, keepdims=True) < _SMALLEST, fitted, np.nan)
-
-
-def _solve(curvature: NDArray[np.float64], gradient: Values) -> Values:
-    flat = np.linalg.cond(curvature) > 1 / np.finfo(float).eps
-    curvature = np.where(flat[..., None, None], np.eye(gradient.shape[-1]), curvature)
-    return np.where(flat[..., None], np.nan, np.linalg.solve(curvature, gradient[..., None])[..., 0])
+    settled = (np.abs(step).max(-1, keepdims=True) < _SMALLEST) & (information > _SMALLEST)
+    return np.where(settled, fitted, np.nan)

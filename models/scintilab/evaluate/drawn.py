@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scintilab.evaluate.bootstrap import Estimate, Resampled, Values, Weights, resampled_weights
+from scintilab.evaluate.bootstrap import RESAMPLES, Estimate, Resampled, Values, Weights, resampled_weights
 from scintilab.evaluate.scans import Scans, Truth
 
 Measure = Callable[[Truth, NDArray[Any], Weights], Values]
@@ -15,15 +15,23 @@ Measure = Callable[[Truth, NDArray[Any], Weights], Values]
 
 @dataclass(frozen=True)
 class Drawn:
-    """Scans, and how often each counts in every draw, [resamples, n]; `made_on` is the site that made the model."""
+    """Scans, and how often each counts in every draw of patients.
+
+    Args:
+        scans: n of them.
+        weights: [resamples, n].
+        made_on: the site that the model was made on; means are over the others.
+        seed: of the draws.
+    """
 
     scans: Scans
     weights: Weights
     made_on: str
+    seed: int
 
     def only(self, rows: NDArray[np.bool_]) -> "Drawn":
         """Keep some scans, in the same draws."""
-        return Drawn(self.scans.part(rows), self.weights[:, rows], self.made_on)
+        return Drawn(self.scans.part(rows), self.weights[:, rows], self.made_on, self.seed)
 
     def take(self, measure: Measure, answer: NDArray[Any]) -> Resampled:
         """Take `measure(truth, answer, weights)` of all scans, each counted once, and of every draw."""
@@ -56,7 +64,7 @@ class Drawn:
         return Resampled(float(share @ values), share @ samples).estimate()
 
 
-def draw(scans: Scans, *, made_on: str, resamples: int, seed: int) -> Drawn:
+def draw(scans: Scans, *, made_on: str = "A", resamples: int = RESAMPLES, seed: int = 0) -> Drawn:
     """Draw the patients of each site, from a stream of its own."""
     weights = np.empty((resamples, len(scans)))
     for site in scans.sites():
@@ -64,7 +72,7 @@ def draw(scans: Scans, *, made_on: str, resamples: int, seed: int) -> Drawn:
         weights[:, here] = resampled_weights(
             scans.patient[here], scans.truth[here], resamples=resamples, seed=(seed, *site.encode())
         )
-    return Drawn(scans, weights, made_on)
+    return Drawn(scans, weights, made_on, seed)
 
 
 def share(_truth: Truth, answer: NDArray[Any], weights: Weights) -> Values:

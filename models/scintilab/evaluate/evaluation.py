@@ -1,4 +1,4 @@
-"""Everything that is measured of one model: the content of `evaluation.json`."""
+"""Everything that is measured of one model, site by site: the content of `evaluation.json`."""
 
 import json
 import math
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from scintilab.evaluate.baseline import Baseline, baseline
-from scintilab.evaluate.bootstrap import RESAMPLES, Estimate, Values
+from scintilab.evaluate.bootstrap import Estimate, Values
 from scintilab.evaluate.discrimination import area_under_curve, f1, sensitivity, specificity
-from scintilab.evaluate.drawn import Drawn, draw
+from scintilab.evaluate.drawn import Drawn
 from scintilab.evaluate.pointing import Pointing, pointing
-from scintilab.evaluate.scans import Scans, Scores
+from scintilab.evaluate.scans import Scores
 from scintilab.evaluate.site import Site, judge
 from scintilab.evaluate.survival import Outcome, outcome
 
@@ -30,13 +30,13 @@ class Beside:
         baselines: scores that need no model, by name, [n] each.
         pointing: which maps point at a lesion, by name, [n] each; NaN where a scan was not asked.
         reruns: probabilities of the same network trained from other seeds, [n] each.
-        null: scans of a cohort whose hazard ignores disease, with what became of it.
+        null: a cohort whose hazard ignores disease, with what became of it.
     """
 
     baselines: Mapping[str, Scores] = field(default_factory=dict)
     pointing: Mapping[str, Values] = field(default_factory=dict)
     reruns: Sequence[Scores] = ()
-    null: Scans | None = None
+    null: Drawn | None = None
 
 
 @dataclass(frozen=True)
@@ -77,40 +77,32 @@ class Evaluation:
 
 
 def evaluate(
-    scans: Scans,
+    drawn: Drawn,
     threshold: float,
     *,
     data: str = SIMULATED,
-    made_on: str = "A",
     edges: Mapping[str, Sequence[float]] | None = None,
     prevalences: Sequence[float] = (),
     beside: Beside | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> Evaluation:
     """Measure a model.
 
     Args:
-        scans: what it said, and the truth.
-        threshold: from which on it calls a scan positive; frozen on `made_on`.
+        drawn: what it said, the truth, and the draws of patients.
+        threshold: from which on it calls a scan positive; frozen on the site that it was made on.
         data: who was scanned, in words that stand at every figure.
-        made_on: the site that the model was made on; means are over the others.
-        edges: where columns of numbers in `scans.strata` are cut into bands.
+        edges: where columns of numbers in `drawn.scans.strata` are cut into bands.
         prevalences: for which to give predictive values, 0 to 1.
         beside: what to compare with.
-        resamples: draws of patients for each interval.
-        seed: of the draws.
     """
     beside = beside or Beside()
-    drawn = draw(scans, made_on=made_on, resamples=resamples, seed=seed)
     fate = outcome(drawn, threshold)
-    null = beside.null and draw(beside.null, made_on=made_on, resamples=resamples, seed=seed)
     return Evaluation(
         data=data,
         threshold=threshold,
-        made_on=made_on,
-        resamples=resamples,
-        seed=seed,
+        made_on=drawn.made_on,
+        resamples=len(drawn.weights),
+        seed=drawn.seed,
         sites={
             site: judge(
                 drawn.only(here),
@@ -118,7 +110,6 @@ def evaluate(
                 edges=edges or {},
                 prevalences=prevalences,
                 reruns=[probability[here] for probability in beside.reruns],
-                seed=(seed, *site.encode()),
             )
             for site, here in drawn.sites().items()
         },
@@ -127,7 +118,7 @@ def evaluate(
         pointing_game={name: pointing(drawn, hit) for name, hit in beside.pointing.items()},
         logrank_p=fate.logrank_p if fate else None,
         survival=fate,
-        null_survival=outcome(null, threshold) if null else None,
+        null_survival=outcome(beside.null, threshold) if beside.null else None,
     )
 
 

@@ -74,7 +74,6 @@ def judge(
     edges: Mapping[str, Sequence[float]],
     prevalences: Sequence[float],
     reruns: Sequence[Scores],
-    seed: tuple[int, ...],
 ) -> Site:
     """Measure the scans of one site, calling those positive that reach the threshold."""
     scans, probability = drawn.scans, drawn.scans.probability
@@ -99,7 +98,7 @@ def judge(
         intercept=drawn.take(calibration.intercept, probability).estimate(),
         ece=drawn.take(calibration.expected_error, probability).estimate(),
         first_scan=_first(drawn.only(scans.first()), threshold),
-        balanced=balanced(scans, threshold, seed=seed),
+        balanced=balanced(scans, threshold, seed=drawn.seed),
         strata=_strata(drawn, threshold, edges),
         training_seeds=_spread(drawn, reruns),
     )

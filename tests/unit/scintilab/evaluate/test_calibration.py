@@ -34,7 +34,7 @@ def test_slope_undoes_what_was_stretched(stretch: float) -> None:
     assert slope(TRUTH, said(stretch)) == pytest.approx(1 / stretch, abs=0.08 / stretch)
 
 
-@pytest.mark.parametrize("shift", [-1.0, 0.0, 1.0])
+@pytest.mark.parametrize("shift", [-6.0, -1.0, 0.0, 1.0, 6.0])
 def test_intercept_undoes_what_was_shifted(shift: float) -> None:
     """Everybody called likelier by one logit has an intercept of minus one."""
     assert intercept(TRUTH, said(shift=shift)) == pytest.approx(-shift, abs=0.1)
