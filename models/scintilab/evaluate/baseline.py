@@ -35,12 +35,13 @@ def baseline(drawn: Drawn, score: Scores) -> Baseline:
     areas = drawn.by_site(area_under_curve, score)
     differences = drawn.by_site(_difference, np.stack([drawn.scans.probability, score], axis=1))
     first = drawn.scans.first()
+    pairs = {site: drawn.scans.part(here).pairs() for site, here in drawn.sites().items()}
     p = {
         site: delong(drawn.scans.truth[rows], drawn.scans.probability[rows], score[rows]).p
         for site, rows in ((site, here & first) for site, here in drawn.sites().items())
     }
     return Baseline(
-        sites={site: Beaten(areas[site].estimate(), differences[site].estimate(), p[site]) for site in areas},
+        sites={site: Beaten(areas[site].rate(pairs[site]), differences[site].estimate(), p[site]) for site in areas},
         mean_auc=drawn.mean(areas),
         mean_difference=drawn.mean(differences),
     )

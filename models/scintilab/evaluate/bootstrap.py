@@ -52,7 +52,8 @@ class Resampled:
     def rate(self, patients: int) -> Estimate:
         """Return a rate among `patients`; one that is 0 or 1 gets the exact interval (Clopper and Pearson, 1934).
 
-        Drawing again from what never failed never fails, and would give an interval of no width.
+        Drawing again from what never failed never fails, and would give an interval of no width. An AUC is a rate
+        among as many pairs of patients as are independent.
         """
         if self.value not in (0, 1):
             return self.estimate()

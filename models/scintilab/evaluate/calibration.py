@@ -15,6 +15,9 @@ BINS = 10
 _SMALLEST = 1e-6
 """Probabilities are kept this far from 0 and 1, where the logit is infinite."""
 
+_FLAT = 1e-9
+"""Below this share of its size, a likelihood's curvature is rounding."""
+
 
 class Reliability(NamedTuple):
     """For each bin [..., bins]: what was said on average, how many were sick, and the bin's share of the scans."""
@@ -66,7 +69,7 @@ def _logistic(design: Values, offset: Values, truth: Truth, weights: Weights | N
     """Fit logistic regressions of truth on design [n, k], one for each row of weights, by Newton; [..., k].
 
     No step is longer than 1, as Newton's own overshoot where most are called almost certain. NaN where there is no
-    maximum: the scores separate sick from healthy.
+    single maximum: the scores separate sick from healthy, or are all the same.
     """
     weights = np.ones(len(truth)) if weights is None else weights
     products = np.einsum("ni,nj->nij", design, design).reshape(len(design), -1)
@@ -79,5 +82,5 @@ def _logistic(design: Values, offset: Values, truth: Truth, weights: Weights | N
         ridge = (1e-10 * information + np.finfo(float).tiny)[..., None] * np.eye(design.shape[1])
         step = np.clip(np.linalg.solve(curvature + ridge, gradient[..., None])[..., 0], -1, 1)
         fitted = fitted + step
-    settled = (np.abs(step).max(-1, keepdims=True) < _SMALLEST) & (information > _SMALLEST)
-    return np.where(settled, fitted, np.nan)
+    curved = np.linalg.det(curvature)[..., None] > _FLAT * information ** design.shape[1]
+    return np.where(curved & (np.abs(step).max(-1, keepdims=True) < _SMALLEST), fitted, np.nan)

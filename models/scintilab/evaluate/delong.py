@@ -25,6 +25,8 @@ def delong(truth: Truth, first: Scores, second: Scores) -> Comparison:
     scores = np.stack([first, second])
     sick, healthy = scores[:, truth], scores[:, ~truth]
     m, n = sick.shape[1], healthy.shape[1]
+    if min(m, n) < 2:
+        return Comparison(Estimate(float("nan"), float("nan"), float("nan")), float("nan"))
     together = rankdata(np.concatenate([sick, healthy], axis=1), axis=1)
     above_healthy = (together[:, :m] - rankdata(sick, axis=1)) / n
     below_sick = 1 - (together[:, m:] - rankdata(healthy, axis=1)) / m

@@ -89,7 +89,8 @@ def roc(truth: Truth, score: Scores, weights: Weights | None = None) -> Curve:
         np.concatenate([np.zeros((*level.shape[:-1], 1)), level[..., ::-1].cumsum(-1)], -1)
         for level in _by_level(truth, score, weights)
     )
-    return Curve(healthy / healthy[..., -1:], sick / sick[..., -1:])
+    with np.errstate(invalid="ignore"):
+        return Curve(healthy / healthy[..., -1:], sick / sick[..., -1:])
 
 
 def best_threshold(truth: Truth, score: Scores) -> float:

@@ -41,7 +41,7 @@ class Beside:
 
 @dataclass(frozen=True)
 class Mean:
-    """The weighted mean over the sites that the model was not made on."""
+    """The weighted mean over the sites that the model was not made on, as far as a site has the measure at all."""
 
     sites: list[str]
     auc: Estimate

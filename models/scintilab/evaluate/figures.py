@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -44,16 +45,19 @@ def pictures(evaluation: Evaluation, drawn: Drawn, published: Published | None =
 
 def _roc(evaluation: Evaluation, drawn: Drawn) -> Picture:
     def draw(axes: Axes, here: Drawn, site: str) -> None:
-        found, measured = roc(here.scans.truth, here.scans.probability), evaluation.sites[site]
-        curves = roc(here.scans.truth, here.scans.probability, here.weights)
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+        measured, scans = evaluation.sites[site], here.scans
+        if not scans.pairs():
+            axes.text(0.97, 0.05, f"all {measured.n} scans sick, or all healthy", ha="right", fontsize=SMALL)
+            return
+        found, curves = roc(scans.truth, scans.probability), roc(scans.truth, scans.probability, here.weights)
         band = [np.interp(_GRID, fpr, tpr) for fpr, tpr in zip(*curves, strict=True)]
         low, high = np.nanpercentile(band, _BAND, axis=0)
         axes.fill_between(_GRID, low, high, color=BLUE, alpha=0.2, linewidth=0)
         axes.plot(found.fpr, found.tpr, color=BLUE, linewidth=1.5)
-        axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
         axes.plot(measured.fpr.value, measured.tpr.value, "o", color=RED, markersize=5)
         axes.text(0.97, 0.05, f"AUC {shown(measured.auc)}\n{measured.n} scans", ha="right", fontsize=SMALL)
-        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
 
     caption = "ROC curve of each site with its 95 % band; the dot is the frozen threshold"
     png = _one_a_site(evaluation, drawn, draw, "1 - specificity", "sensitivity", caption)
@@ -124,19 +128,13 @@ def _forest(evaluation: Evaluation, published: Published) -> Picture:
             axes.hlines(row, area.low, area.high, color=color, linewidth=2)
             axes.plot(area.value, row, marker, color=color, markersize=6)
             axes.text(1.02, row, shown(area), va="center", transform=axes.get_yaxis_transform(), fontsize=SMALL)
-        for name, said in published.items():
-            if "auc" in said:
-                axes.axvline(
-                    said["auc"],
-                    color=RED,
-                    linewidth=1,
-                    linestyle="--",
-                    label=f"{name}: {said['auc']:.3f}, other patients",
-                )
+        said = [(name, numbers["auc"]) for name, numbers in published.items() if "auc" in numbers]
+        for (name, value), dashes in zip(said, cycle(("--", "-.", ":")), strict=False):
+            axes.axvline(value, color=RED, linewidth=1, linestyle=dashes, label=f"{name}: {value:.3f}, other patients")
         axes.axvline(0.5, color=GREY, linewidth=0.8, linestyle=":")
         axes.set_yticks(range(len(lines)), [name for name, *_ in lines], fontsize=SMALL)
         axes.set_xlabel("area under the ROC curve", fontsize=SMALL)
-        if published:
+        if said:
             figure.legend(loc="outside lower right", frameon=False, fontsize=SMALL)
         axes.set(ylim=(len(lines) - 0.5, -0.5), xlim=(None, 1.0))
     words = "; ".join(f"{name} {shown(area)}" for name, area, *_ in lines)
@@ -151,16 +149,17 @@ def _one_a_site(
     up: str,
     caption: str,
 ) -> bytes:
-    """Draw a panel for each site, three a row, all of one size."""
+    """Draw a panel for each site, at most three a row, all of one size."""
     sites = drawn.sites()
-    rows = -(-len(sites) // 3)
-    with _figure(evaluation, 10, 0.7 + 3.4 * rows, caption) as (figure, buffer):
-        panels = figure.subplots(rows, 3, squeeze=False).ravel()
+    columns = min(len(sites), 3)
+    rows = -(-len(sites) // columns)
+    with _figure(evaluation, 3.3 * columns, 0.7 + 3.4 * rows, caption) as (figure, buffer):
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for number, (axes, (site, here)) in enumerate(zip(panels, sites.items(), strict=False)):
             draw(axes, drawn.only(here), site)
             axes.set_title(f"site {site}", fontsize=10)
-            axes.set_xlabel(across if number + 3 >= len(sites) else "", fontsize=SMALL)
-            axes.set_ylabel("" if number % 3 else up, fontsize=SMALL)
+            axes.set_xlabel(across if number + columns >= len(sites) else "", fontsize=SMALL)
+            axes.set_ylabel("" if number % columns else up, fontsize=SMALL)
         for axes in panels[len(sites) :]:
             axes.remove()
     return buffer.getvalue()
@@ -175,7 +174,7 @@ def _figure(evaluation: Evaluation, width: float, height: float, caption: str) -
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
-    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=120, bbox_inches="tight", metadata={"Software": None})
 
 
 def _picture(evaluation: Evaluation, name: str, png: bytes, caption: str, alt: str) -> Picture:

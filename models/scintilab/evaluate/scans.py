@@ -106,6 +106,10 @@ class Scans:
         """Return how many patients have a sick scan, or a healthy one."""
         return len(np.unique(self.patient[self.truth == sick]))
 
+    def pairs(self) -> int:
+        """Return how many pairs of a sick and a healthy patient can be made; one who fell ill may be on both sides."""
+        return min(self.patients(sick=True), self.patients(sick=False))
+
     def _check_patients(self) -> None:
         order = np.lexsort((self.visit, self.patient))
         patient, site, visit = self.patient[order], self.site[order], self.visit[order]

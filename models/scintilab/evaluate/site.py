@@ -85,7 +85,7 @@ def judge(
         patients=len(np.unique(scans.patient)),
         sick=int(scans.truth.sum()),
         confusion={name: int(count) for name, count in confusion(scans.truth, positive)._asdict().items()},
-        auc=drawn.take(area_under_curve, probability).estimate(),
+        auc=drawn.take(area_under_curve, probability).rate(scans.pairs()),
         tpr=tpr,
         tnr=tnr,
         fpr=tnr.complement(),
@@ -123,7 +123,7 @@ def _first(drawn: Drawn, threshold: float) -> FirstScan:
     scans, positive = drawn.scans, drawn.scans.probability >= threshold
     return FirstScan(
         n=len(scans),
-        auc=drawn.take(area_under_curve, scans.probability).estimate(),
+        auc=drawn.take(area_under_curve, scans.probability).rate(scans.pairs()),
         tpr=drawn.take(sensitivity, positive).rate(scans.patients(sick=True)),
         tnr=drawn.take(specificity, positive).rate(scans.patients(sick=False)),
     )

@@ -50,12 +50,11 @@ def stratum(drawn: Drawn, band: Truth, threshold: float) -> Stratum:
     there = drawn.only(band if healthy_too else band | ~truth)
     sick, healthy = there.scans.patients(sick=True), there.scans.patients(sick=False)
     positive = there.scans.probability >= threshold
+    pairs, area = there.scans.pairs(), there.take(area_under_curve, there.scans.probability)
     return Stratum(
         n=int(band.sum()),
         sick=int((band & truth).sum()),
-        auc=there.take(area_under_curve, there.scans.probability).estimate()
-        if min(sick, healthy) >= SMALLEST
-        else None,
+        auc=area.rate(pairs) if pairs >= SMALLEST else None,
         tpr=there.take(sensitivity, positive).rate(sick) if sick >= SMALLEST else None,
         tnr=there.take(specificity, positive).rate(healthy) if healthy_too and healthy >= SMALLEST else None,
     )

@@ -1,5 +1,6 @@
 """What became of patients whom the model called positive. One scan a patient; sites are strata, never pooled."""
 
+import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -57,12 +58,16 @@ def outcome(drawn: Drawn, threshold: float) -> Outcome | None:
 def kaplan_meier(years: Scores, died: Truth) -> Curve:
     """Return the share of patients alive, with a log-log interval, starting with everybody at 0."""
     function = ecdf(CensoredData(uncensored=years[died], right=years[~died])).sf
-    interval = function.confidence_interval(method="log-log")
-    alive = (function, interval.low, interval.high)
-    return Curve(
-        np.append(0.0, function.quantiles),
-        *(np.append(1.0, np.nan_to_num(curve.probabilities, nan=1.0)) for curve in alive),
+    with warnings.catch_warnings():
+        # Where all or none are alive the log-log interval does not exist, and scipy warns of the NaN mended below.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        interval = function.confidence_interval(method="log-log")
+    low, high = (
+        np.where(np.isnan(bound.probabilities), function.probabilities, bound.probabilities)
+        for bound in (interval.low, interval.high)
     )
+    curves = (np.append(1.0, share) for share in (function.probabilities, low, high))
+    return Curve(np.append(0.0, function.quantiles), *curves)
 
 
 def logrank(years: Scores, died: Truth, positive: Truth, site: Names) -> float:

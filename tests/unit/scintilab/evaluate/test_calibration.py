@@ -53,7 +53,14 @@ def test_bins_hold_equally_many_and_equal_probabilities_stay_together() -> None:
     assert reliability(TRUTH, half).share.max() >= 0.5
 
 
-def test_separated_scores_have_no_slope() -> None:
-    """Where no healthy scan scores as high as a sick one, there is no best slope, and none is made up."""
+def test_separated_or_equal_scores_have_no_slope() -> None:
+    """Where no healthy scan scores as high as a sick one, or all score alike, no slope is best, and none is made up."""
     truth = np.array([False] * 5 + [True] * 5)
     assert np.isnan(slope(truth, np.linspace(0.1, 0.9, 10)))
+    assert np.isnan(slope(truth, np.full(10, 0.2)))
+    assert intercept(truth, np.full(10, 0.2)) == pytest.approx(np.log(4))
+
+
+def test_nobody_sick_has_no_intercept() -> None:
+    """No shift makes the predicted number of sick scans zero."""
+    assert np.isnan(intercept(np.zeros(10, bool), np.full(10, 0.2)))

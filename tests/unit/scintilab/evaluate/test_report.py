@@ -119,11 +119,12 @@ def test_one_site_does_not_change_another(evaluation: Evaluation) -> None:
     assert alone.mean.sites == ["B"]
 
 
-def test_perfect_specificity_promises_no_perfect_predictive_value() -> None:
-    """With no false positive among some 70 patients, a positive call at 0.1 % prevalence is far from certain."""
+def test_perfect_is_not_certain() -> None:
+    """Without an error among 120 patients AUC may be below 0.95, and a positive call at 0.1 % prevalence be wrong."""
     scans = cohort(sites={"A": 9.0})
     site = evaluate(draw(scans, resamples=100), 0.5, edges=EDGES, prevalences=(0.001,)).sites["A"]
-    assert site.tnr.value == 1
+    assert site.auc.value == site.tnr.value == 1
+    assert site.auc.low < 0.95
     assert site.ppv["0.001"].value == 1
     assert site.ppv["0.001"].low < 0.05
 
@@ -164,6 +165,18 @@ def test_little_is_enough_for_a_page() -> None:
     page = Page(report("cardiac", evaluation, drawn))
     assert len(page.alts) == 3
     assert not any("Outcome" in caption or "Pointing" in caption for caption in page.captions)
+
+
+def test_site_without_sick_scans_has_what_it_can_have() -> None:
+    """A screening site where nobody was sick has a specificity, no AUC, and does not spoil the means or the page."""
+    scans = cohort(each=60)
+    drawn = draw(scans.part((scans.site != "C") | ~scans.truth), resamples=50)
+    evaluation = judged(drawn)
+    site = evaluation.document()["sites"]["C"]
+    assert site["auc"] == {"value": None, "low": None, "high": None}
+    assert 0 < site["tnr"]["value"] < 1
+    assert evaluation.mean.auc.value == pytest.approx(evaluation.sites["B"].auc.value)
+    assert len(Page(report("cardiac", evaluation, drawn)).alts) == 4
 
 
 def test_checklists_hold_every_item_and_make_nothing_up(evaluation: Evaluation) -> None:

@@ -59,6 +59,12 @@ def test_balanced_sets_are_half_sick() -> None:
     assert found.auc.low < area_under_curve(SITE.truth, SITE.probability) < found.auc.high
 
 
+def test_order_of_rows_does_not_change_the_sets() -> None:
+    """The same table sorted otherwise is drawn alike."""
+    order = np.random.default_rng(0).permutation(len(SITE))
+    assert balanced(SITE.part(order), threshold=0.5) == balanced(SITE, threshold=0.5)
+
+
 def test_too_few_patients_make_no_balanced_set() -> None:
     """A site with fewer than 67 sick patients has none."""
     assert balanced(cohort(each=100, sites={"A": 1.5}), threshold=0.5) is None

@@ -33,14 +33,21 @@ def test_curve_is_the_one_of_lifelines() -> None:
     np.testing.assert_allclose([curve.low, curve.high], bounds.T, atol=1e-6)
 
 
+def test_nobody_left_is_certain() -> None:
+    """Where all have died the curve and its interval end at 0."""
+    curve = kaplan_meier(np.array([1.0, 2.0, 3.0]), np.ones(3, bool))
+    assert (curve.alive[-1], curve.low[-1], curve.high[-1]) == (0, 0, 0)
+    assert (curve.alive[0], curve.low[0], curve.high[0]) == (1, 1, 1)
+
+
 def test_one_site_has_the_log_rank_test_of_scipy() -> None:
-    """Without strata the p-value is scipy's."""
-    here = FIRST.site == "B"
+    """Without strata the p-value is scipy's, also where several die at one time."""
+    here, years = FIRST.site == "B", np.ceil(FATE.years)
     groups = (here & POSITIVE, here & ~POSITIVE)
     expected = stats.logrank(
-        *(stats.CensoredData(uncensored=FATE.years[g & FATE.died], right=FATE.years[g & ~FATE.died]) for g in groups)
+        *(stats.CensoredData(uncensored=years[g & FATE.died], right=years[g & ~FATE.died]) for g in groups)
     )
-    found = logrank(FATE.years[here], FATE.died[here], POSITIVE[here], FIRST.site[here])
+    found = logrank(years[here], FATE.died[here], POSITIVE[here], FIRST.site[here])
     assert found == pytest.approx(expected.pvalue)
 
 
@@ -81,9 +88,10 @@ def test_disease_that_kills_is_seen_and_a_null_cohort_is_not() -> None:
 
 
 def test_true_burden_foretells_death_better_than_the_model() -> None:
-    """The C-index of the true burden stands above that of the probability, which only guesses at it."""
+    """Of first scans at the two other sites, the true burden has a higher C-index than the probability."""
     found = outcome(draw(cohort(6, each=300), resamples=50), 0.5)
     assert found is not None
+    assert found.patients == 600
     assert found.c_index_of_burden is not None
     assert found.c_index_of_burden.value > found.c_index.value
 
