@@ -89,6 +89,7 @@ class Keeper:
         self._decide_due()
         self._release_retries()
         self._sweep_in_time()
+        self._look_at_the_clock()  # every turn: one that is set and set back between two looks leaves times behind
 
     def _hear(self, worker: str) -> None:
         """Take what the receiver tells; wait no longer than the next deadline allows."""
@@ -164,7 +165,6 @@ class Keeper:
             self._sweep()
             self._measure()
             self._make_room()  # first of all that writes
-            self._look_at_the_clock()
             took = time.monotonic() - now
             self._next_sweep = now + max(self.settings.sweep_seconds, (1 + _REST_AFTER_SWEEP) * took)
         if now >= self._next_retention:
