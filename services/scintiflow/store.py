@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from scintiflow.errors import Refused, Unavailable
@@ -60,7 +61,8 @@ class Store:
         objects = self.study(folder) / "objects"
         target = objects / f"{digest}.dcm"
         with _disk_trouble():
-            objects.mkdir(parents=True, exist_ok=True)
+            objects.parent.mkdir(parents=True, exist_ok=True)
+            objects.mkdir(exist_ok=True)
             with _opened(objects) as handle:
                 hold(handle, fcntl.LOCK_SH, "The study is being removed; try again.")
                 new = not target.exists()
@@ -176,7 +178,7 @@ class Store:
         Also if they were there: whoever made them may not have come to syncing them yet. What all studies have in
         common is synced once for all who wait for it, and above that once for ever.
         """
-        for level in (folder, *folder.parents):
+        for level in chain((folder,), folder.parents):
             if level == self.data / "studies":
                 _shared_sync(level).join()
                 _sync_once(self.data)

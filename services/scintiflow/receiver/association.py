@@ -158,17 +158,17 @@ class Visit:
             return "internal", "Internal error; the log of the receiver says more."
 
     def _keep(self, request: StoreRequest, part: Part) -> tuple[Outcome, str]:
-        part.close()
         if part.trouble:
             raise part.trouble
         header = read_header(part.path, part.data_set_at, UID(part.syntax), part.head)
         if (header.sop_class, header.sop_instance) != (request.sop_class, request.sop_instance):
             return "mismatch", "The data set is of another SOP class or instance than its command."
         folder = study_folder(header.study)
-        begun = self.reception.store.study(folder).exists()  # then it may end: half a study helps nobody
-        if self.reception.backlog.full and not begun:
+        # a study that has begun may end: half of one helps nobody
+        if self.reception.backlog.full and not self.reception.store.study(folder).exists():
             return "too_much", "Too much work waits; try again later."
         new = self.reception.store.put_object(part.path, folder, part.digest)
+        part.close()  # not before: what the disk reports late is told to those who have the file open
         self.studies.add(folder)
         metrics.BYTES.inc(part.size if new else 0)
         now, digest = time.time(), part.digest

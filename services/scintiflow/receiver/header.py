@@ -105,6 +105,10 @@ class _Walk:
     """Pieces of compressed pixel data."""
     elements: int = 0
 
+    def __post_init__(self) -> None:
+        """Choose what reads the head of an element: it is called for each."""
+        self._short = _SHORT[self.order].unpack_from
+
     def data_set(self, at: int, end: int, implicit: bool, depth: int = 0, *, delimited: bool = False) -> int:
         """Walk elements up to `end`, or to the delimiter of an item without a length; return where they end."""
         if depth > _DEEPEST:
@@ -131,7 +135,7 @@ class _Walk:
 
     def require_one_reading(self, at: int) -> None:
         """Refuse a first length that spells a VR: readers that guess would read explicit VR, and another object."""
-        _, _, letters, _ = _SHORT[self.order].unpack_from(self.data, at)
+        _, _, letters, _ = self._short(self.data, at)
         if all(letter in _A_VR for letter in letters):
             raise Refused("It begins as one in Explicit VR, but its transfer syntax is Implicit VR.")
 
@@ -170,7 +174,7 @@ class _Walk:
         self.elements += 1
         if self.elements > _MOST_ELEMENTS:
             raise Refused(f"It has more than {_MOST_ELEMENTS:,} elements.")
-        group, number, vr, length = _SHORT[self.order].unpack_from(self.data, at)
+        group, number, vr, length = self._short(self.data, at)
         tag = group << 16 | number
         if implicit or group == 0xFFFE:
             (length,) = _LENGTH[self.order].unpack_from(self.data, at + 4)

@@ -38,6 +38,7 @@ from scintiflow.receiver.waiting_socket import WaitingSocket
 log = structlog.get_logger()
 
 _ANSWERS_BYTES = 1 << 16  # in the kernel for a peer that does not read; some hundred answers, of which one is due
+_COMING_BYTES = 1 << 19  # the kernel doubles it: a whole scan comes while we see to another, and no more than a MiB
 
 
 class Server(ThreadedAssociationServer):
@@ -68,8 +69,9 @@ class Server(ThreadedAssociationServer):
         """Take the inherited socket in place of the one just made."""
         self.socket.close()
         self.socket = self._listening
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit both
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit them all
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ANSWERS_BYTES)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _COMING_BYTES)
 
     def server_activate(self) -> None:
         """Do nothing: the parent listens already."""
