@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -164,9 +164,11 @@ def _running(command: list[str], port: int) -> Iterator[Scp]:
             wait_for(lambda: not is_free(port), seconds=30)
             yield Scp(port, psutil.Process(process.pid))
         finally:
-            for child in psutil.Process(process.pid).children(recursive=True):
-                child.kill()
-            process.kill()
+            children = psutil.Process(process.pid).children(recursive=True)
+            process.kill()  # first: it makes more of them
+            for child in children:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
 
 
 def measure(name: str, objects: int) -> Met:
