@@ -26,11 +26,10 @@ _REGION_OF = {
     "C": "cervical spine", "T": "thoracic spine", "L": "lumbar spine", "sacrum": "sacrum", "coccyx": "sacrum",
     "sacroiliac": "sacrum", "ilium": "pelvis", "acetabulum": "pelvis", "pubis": "pelvis", "ischium": "pelvis",
     "manubrium": "sternum", "sternum": "sternum", "xiphoid": "sternum", "skull": "skull", "face": "face",
-    "mandible": "face",
-    "clavicle": "shoulders", "scapula": "shoulders", "glenoid": "shoulders", "acromion": "shoulders", "humeral": "shoulders",
-    "humerus": "arms", "elbow": "arms", "forearm": "arms", "wrist": "hands", "hand": "hands",
-    "femur": "femora", "trochanter": "femora", "medial": "knees", "lateral": "knees", "patella": "knees",
-    "tibia": "shanks", "fibula": "shanks", "ankle": "feet", "heel": "feet", "tarsus": "feet", "foot": "feet",
+    "mandible": "face", "clavicle": "shoulders", "scapula": "shoulders", "glenoid": "shoulders",
+    "acromion": "shoulders", "humeral": "shoulders", "humerus": "arms", "elbow": "arms", "forearm": "arms",
+    "wrist": "hands", "hand": "hands", "femur": "femora", "trochanter": "femora", "medial": "knees", "lateral": "knees",
+    "patella": "knees", "tibia": "shanks", "fibula": "shanks", "ankle": "feet", "heel": "feet", "tarsus": "feet", "foot": "feet",
 }  # fmt: skip
 
 SUPERSCAN = 60
