@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache as once
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -157,7 +158,8 @@ def _done(jobs: Sequence[tuple[Any, ...]], device: str) -> Iterator[None]:
     if device != "cpu" or len(jobs) < 2:
         yield from (_chunk(job) for job in jobs)
         return
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    anew = get_context("spawn")  # a fork of a process whose torch has threads may wait for them forever
+    with ProcessPoolExecutor(min(len(jobs), os.cpu_count() or 1), anew) as pool:
         try:
             yield from pool.map(_chunk, jobs)
         except BaseException:

@@ -28,8 +28,9 @@ _REGION_OF = {
     "manubrium": "sternum", "sternum": "sternum", "xiphoid": "sternum", "skull": "skull", "face": "face",
     "mandible": "face", "clavicle": "shoulders", "scapula": "shoulders", "glenoid": "shoulders",
     "acromion": "shoulders", "humeral": "shoulders", "humerus": "arms", "elbow": "arms", "forearm": "arms",
-    "wrist": "hands", "hand": "hands", "femur": "femora", "trochanter": "femora", "medial": "knees", "lateral": "knees",
-    "patella": "knees", "tibia": "shanks", "fibula": "shanks", "ankle": "feet", "heel": "feet", "tarsus": "feet", "foot": "feet",
+    "wrist": "hands", "hand": "hands", "femur": "femora", "trochanter": "femora", "medial": "knees",
+    "lateral": "knees", "patella": "knees", "tibia": "shanks", "fibula": "shanks", "ankle": "feet", "heel": "feet",
+    "tarsus": "feet", "foot": "feet",
 }  # fmt: skip
 
 SUPERSCAN = 60
