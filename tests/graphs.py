@@ -5,6 +5,7 @@ network which can tell anything takes.
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,7 +134,7 @@ def model_folder(
     proto = (graph or bright_graph()).SerializeToString()
     (folder / "model.onnx").write_bytes(proto)
     digest = hashlib.sha256(proto).hexdigest()
-    manifest = MANIFEST.format(name=name, digest=digest, engine=engine, asks=asks, requires=list(asks.requires))
+    manifest = MANIFEST.format(name=name, digest=digest, engine=engine, asks=asks, requires=json.dumps(asks.requires))
     (folder / "manifest.toml").write_text(manifest)
     canvas, present = scans(3)
     np.savez(folder / "golden.npz", canvas=canvas, present=present, **answer(proto, canvas, present))
