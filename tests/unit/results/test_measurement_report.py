@@ -79,7 +79,7 @@ def cardiac() -> Reading:
 
 
 def secondary_capture() -> Reading:
-    """Return a reading of one view that came without frames."""
+    """Return a reading of one view that is an object by itself."""
     source = secondary_capture_scan()
     return reading(source, found=finding([shows(VIEW_ANTERIOR, source)]))
 
