@@ -73,7 +73,7 @@ class Seen:
         return [fault for fault, holds in checks.items() if not holds]
 
     def _reports(self) -> list[list[str]]:
-        """The sentences of each report."""
+        """Return the sentences of each report."""
         reports = [dataset for (_, kind), dataset in self.received.items() if kind == "report"]
         return [[item.value for item in report.iterall() if item.keyword == "TextValue"] for report in reports]
 
