@@ -78,6 +78,7 @@ def test_a_real_scan_of_one_view_is_answered_for_the_heart(stack: Stack, pacs: P
     assert (report.Modality, picture.Modality) == ("SR", "OT")
     said = sentences(report)
     assert "skeleton: not assessed: posterior view missing." in said
+    assert "Only the anterior view was read." in said
     assert "Tracer unknown: " in said
     assert "Lossy image: the scan was compressed with loss at 76:1." in said
     assert picture.LossyImageCompression == "01"
