@@ -11,6 +11,8 @@ from scintilab.cardiac.network import Network
 from scintilab.cardiac.train import Lengths
 from scintilab.cardiac.train import train as take_lesson
 from scintilab.evaluate import threshold_at_specificity
+from scintilab.examples import Kinds
+from scintilab.examples import examples as write_examples
 from scintilab.graph import Concept, Description
 from scintilab.head import fold
 from scintilab.training import command
@@ -27,6 +29,12 @@ DESCRIPTION = Description(
     tolerance=(0.02, 0.05),
     examples=("normal", "uptake"),
 )
+
+KINDS: Kinds = {
+    "normal": lambda disease: not (disease.metastatic or disease.cardiac),
+    "uptake": lambda disease: disease.cardiac,
+}
+FIRST_EXAMPLE = 1000
 
 app = command.application(
     """Make the cardiac classifier: does the heart take up the tracer as Perugini grade 2 or 3 does?
@@ -63,9 +71,15 @@ def export(
     seed: command.Seed = 1,
     out: command.Out = Path("models/cardiac"),
 ) -> None:
-    """Write model.onnx, golden.npz and manifest.toml; the folder holds examples/ already."""
+    """Write model.onnx, golden.npz and manifest.toml; run `examples` before, golden outputs are of those."""
     with command.sentences():
         command.export(fold(Network().eval()), work / f"seed-{seed}", DESCRIPTION, out)
+
+
+@app.command()
+def examples(out: command.Out = Path("models/cardiac")) -> None:
+    """Write the example studies, out/examples, from patients that nobody learns from."""
+    write_examples(out / "examples", KINDS, first=FIRST_EXAMPLE)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import torch
 import typer
 
 from scintilab.evaluate import best_threshold
+from scintilab.examples import Kinds
+from scintilab.examples import examples as write_examples
 from scintilab.graph import Concept, Description
 from scintilab.head import fold
 from scintilab.metastasis.network import Network
@@ -24,6 +26,12 @@ DESCRIPTION = Description(
     tolerance=(0.02, 0.05),
     examples=("normal", "metastases"),
 )
+
+KINDS: Kinds = {
+    "normal": lambda disease: not (disease.metastatic or disease.cardiac),
+    "metastases": lambda disease: disease.metastatic,
+}
+FIRST_EXAMPLE = 0
 
 app = command.application(
     """Make the metastasis classifier: VGG16 as in Ibrahim et al. 2023.
@@ -63,9 +71,15 @@ def export(
     seed: command.Seed = 1,
     out: command.Out = Path("models/metastasis"),
 ) -> None:
-    """Write model.onnx, golden.npz and manifest.toml; the folder holds examples/ already."""
+    """Write model.onnx, golden.npz and manifest.toml; run `examples` before, golden outputs are of those."""
     with command.sentences():
         command.export(fold(Network().eval()), work / f"seed-{seed}", DESCRIPTION, out)
+
+
+@app.command()
+def examples(out: command.Out = Path("models/metastasis")) -> None:
+    """Write the example studies, out/examples, from patients that nobody learns from."""
+    write_examples(out / "examples", KINDS, first=FIRST_EXAMPLE)
 
 
 if __name__ == "__main__":
