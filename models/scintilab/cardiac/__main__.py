@@ -58,8 +58,8 @@ def train(
 ) -> None:
     """Learn, choose the threshold (specificity 0.98), and save the weights: ten minutes on two cores."""
     with command.sentences():
-        torch.set_num_threads(threads)
         learners = command.learners("cardiac", patients, share, archive)
+        torch.set_num_threads(threads)
         folder = work / f"seed-{seed}"
         network = take_lesson(learners.train, folder, learners.terms, seed=seed, lengths=Lengths(epochs, steps))
         command.finish(network, learners.validate, partial(threshold_at_specificity, wanted=SPECIFICITY), folder)

@@ -13,7 +13,7 @@ CELLS = (64, 16)
 """Rows and columns of the last feature map of one view; a cell is 38 mm square on a 2.4 mm scan."""
 CHANNELS = 192
 HOTTEST = 8.0
-"""Times a view's mean (in square roots) that a pixel may count: bladder and injection end here, hearts do not reach it."""
+"""Times a view's mean (in square roots) that a pixel counts at most: bladders and injections do, hearts do not."""
 
 
 class Network(nn.Module):

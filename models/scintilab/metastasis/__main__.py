@@ -57,8 +57,8 @@ def train(
 ) -> None:
     """Learn, choose the threshold (Youden), and save the weights: an hour on two cores."""
     with command.sentences():
-        torch.set_num_threads(threads)
         learners = command.learners("metastasis", patients, share, archive)
+        torch.set_num_threads(threads)
         folder = work / f"seed-{seed}"
         lengths = Lengths(half_epochs, half_steps, epochs, steps)
         network = take_lessons(learners.train, folder, learners.terms, seed=seed, lengths=lengths)

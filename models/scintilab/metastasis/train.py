@@ -58,7 +58,7 @@ class Pupil(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = Network()
+        self.network: Network = Network()
         self.cells = nn.ModuleList(nn.Conv2d(512, 2, 1) for _ in range(2))
         for cells in self.cells:
             nn.init.constant_(cells.bias, -3)  # most cells hold nothing
@@ -76,7 +76,7 @@ def train(material: Material, folder: Path, terms: Mapping[str, Any], *, seed: i
     """
     terms = {**terms, "seed": seed, **lengths._asdict()}
     torch.manual_seed(seed)
-    pupil = Pupil().to(memory_format=torch.channels_last).train()
+    pupil: Pupil = Pupil().to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(pupil.parameters(), weight_decay=0.02)
     learn(pupil, optimizer, _half(pupil, material, lengths), Checkpoint(folder / "half.pt", terms), seed=seed)
     _measure(pupil.network, material, min(MEASURED, 2 * lengths.steps), seed)
@@ -141,7 +141,7 @@ def _cells_loss(told: Tensor, foci: NDArray[np.bool_]) -> Tensor:
 
 
 def _measure(network: Network, material: Material, scans: int, seed: int) -> None:
-    """Let batch normalisation forget half resolution, and measure mean and variance of everything at full resolution."""
+    """Let batch normalisation forget half resolution, and measure what it needs to know at full resolution."""
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d)]
     for norm in norms:
         norm.reset_running_stats()

@@ -1,1 +1,1 @@
-"""What the trainings of all classifiers share: what is learnt from, how it is varied, and a loop that can be resumed."""
+"""What the trainings of both classifiers share: what is learnt from, how it is varied, a loop that can be resumed."""

@@ -40,7 +40,9 @@ class Checkpoint:
         saved = torch.load(self.path, weights_only=True)
         if saved["terms"] != dict(self.terms):
             other = ", ".join(f"{name} {saved['terms'].get(name)}" for name in saved["terms"])
-            raise Refused(f"{self.path} is of another training ({other}): train as then, or name another --work folder.")
+            raise Refused(
+                f"{self.path} is of another training ({other}): train as then, or name another --work folder."
+            )
         pupil.load_state_dict(saved["pupil"])
         optimizer.load_state_dict(saved["optimizer"])
         return int(saved["step"])

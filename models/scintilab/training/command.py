@@ -1,6 +1,8 @@
 """What the commands of all classifiers share: options, who is learnt from, and how a training ends."""
 
+import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,11 +25,15 @@ from scintilab.training.material import Material, archived, simulated
 
 PATIENTS = Path("build/models/patients")
 
-Patients = Annotated[Path, typer.Option(help="Folder of simulated patients; they are made there when they are missing.")]
+Patients = Annotated[
+    Path, typer.Option(help="Folder of simulated patients; they are made there when they are missing.")
+]
 Work = Annotated[Path, typer.Option(help="Folder for checkpoints and weights, one folder a seed in it.")]
 Table = Annotated[Path | None, typer.Option(help="Learn from an archive instead: its CSV (see `scintilab.archive`).")]
 Share = Annotated[float, typer.Option(min=0.001, max=1, help="Share of the simulated patients to use.")]
-Seed = Annotated[int, typer.Option(help="Of first weights and every draw; trainings of several seeds stand side by side.")]
+Seed = Annotated[
+    int, typer.Option(help="Of first weights and every draw; trainings of several seeds stand side by side.")
+]
 Threads = Annotated[int, typer.Option(min=1, help="Processor cores to use; another number rounds otherwise.")]
 Out = Annotated[Path, typer.Option(help="Folder to serve.")]
 
@@ -51,24 +57,27 @@ def learners(question: Question, patients: Path, share: float, archive: Path | N
     """Return who is learnt from.
 
     Raises:
-        Refused: the archive is not sound.
+        Refused: the archive is not sound, or nobody in a part is sick, or everybody.
     """
-    if archive is None:
-        train, validate = (simulated(side, question, patients, share) for side in ("train", "validate"))
-        return Learners(train, validate, {"patients": "simulated", "scans": len(train.truth)})
-    train, validate = archived(archive, question)
-    return Learners(train, validate, {"patients": str(archive), "scans": len(train.truth)})
+    sides = archived(archive, question) if archive else simulated(question, patients, share)
+    for name, side in zip(("learnt from", "the threshold is chosen with"), sides, strict=True):
+        if not 0 < side.truth.sum() < len(side.truth):
+            raise Refused(
+                f"Of those who are {name}, {side.truth.sum()} of {len(side.truth)} are sick: use more patients."
+            )
+    return Learners(*sides, {"patients": str(archive or "simulated"), "scans": len(sides[0].truth)})
 
 
 def finish(network: nn.Module, validation: Material, choose: Callable[[Truth, Scores], float], folder: Path) -> None:
     """Choose the threshold, save the weights, and say how well they do on the patients it was chosen with."""
     probability = probabilities(network, validation)
     numbers = {
+        "weights": _digest(network),
         "threshold": float(choose(validation.truth, probability)),
         "auc": float(area_under_curve(validation.truth, probability)),
         "scans": len(probability),
     }
-    write({"weights": network.state_dict(), **numbers}, folder / "weights.pt")
+    write({"weights": network.state_dict(), "threshold": numbers["threshold"]}, folder / "weights.pt")
     (folder / "validation.json").write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
     typer.echo(
         f"AUC {numbers['auc']:.3f} on {numbers['scans']} scans of validation; threshold {numbers['threshold']:.4f}; "
@@ -86,8 +95,21 @@ def export(network: nn.Module, folder: Path, description: Description, out: Path
         raise Refused(f"{folder / 'weights.pt'} is not there: train first.")
     saved = torch.load(folder / "weights.pt", weights_only=True)
     network.load_state_dict(saved["weights"])
-    digest = serve(network, saved["threshold"], description, out)
+    digest = serve(network, strict(saved["threshold"]), description, out)
     typer.echo(f"{out / 'model.onnx'} has {(out / 'model.onnx').stat().st_size / 1e6:.1f} MB, digest {digest[:12]}.")
+
+
+def strict(threshold: float) -> float:
+    """Return a threshold with four digits, rounded up, so that no healthy scan gets above it; between 0 and 1."""
+    return min(math.ceil(threshold * 1e4), 9999) / 1e4
+
+
+def _digest(network: nn.Module) -> str:
+    """Return what tells one set of weights from another."""
+    digest = hashlib.sha256()
+    for weights in network.state_dict().values():
+        digest.update(weights.numpy().tobytes())
+    return digest.hexdigest()
 
 
 @contextmanager

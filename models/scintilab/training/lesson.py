@@ -108,7 +108,7 @@ def _step(pupil: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, rate
     loss.backward()
     nn.utils.clip_grad_norm_(pupil.parameters(), STEEPEST, error_if_nonfinite=True)
     optimizer.step()
-    return loss.item()
+    return float(loss.item())
 
 
 def _drawn(rows: Rows, count: int, chance: np.random.Generator) -> Rows:
@@ -134,7 +134,7 @@ def _stop_asked() -> Iterator[Callable[[], bool]]:
     def ask(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         asked = True
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from scintilab.archive.table import open_archive
 from scintilab.phantom.cohort import Cohort
 from scintilab.phantom.parts import part
 
-Side = Literal["train", "validate"]
 UNKNOWN = -1
 
 Rows = NDArray[np.intp]
@@ -98,9 +97,12 @@ class Archived:
         return Scans(batch.canvas, batch.present, None)
 
 
-def simulated(side: Side, question: Question, patients: Path, share: float) -> Material:
-    """Return simulated patients of the site where models are made; they are simulated once, into a folder."""
-    return Simulated(part(side, patients, share), question)
+def simulated(question: Question, patients: Path, share: float) -> tuple[Material, Material]:
+    """Return who of the site where models are made is learnt from, and who the threshold is chosen with.
+
+    They are simulated once, into the folder `patients`.
+    """
+    return Simulated(part("train", patients, share), question), Simulated(part("validate", patients, share), question)
 
 
 def archived(table: Path, question: Question) -> tuple[Material, Material]:
