@@ -42,7 +42,7 @@ class Pupil(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = Network()
+        self.network: Network = Network()
         self.grades = nn.Linear(self.network.head.first.out_features, 2)
 
 

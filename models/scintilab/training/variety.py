@@ -57,6 +57,6 @@ def shortened(canvas: Floats, share: float, chance: np.random.Generator) -> Floa
 
 def blurred(canvas: Floats) -> Floats:
     """Return a canvas [..., h, w] whose pixels share with their neighbours, 1:2:1 both ways."""
-    down: Floats = (np.roll(canvas, 1, -2) + 2 * canvas + np.roll(canvas, -1, -2)) / 4
-    both: Floats = (np.roll(down, 1, -1) + 2 * down + np.roll(down, -1, -1)) / 4
-    return both
+    for axis in (-2, -1):
+        canvas = ((np.roll(canvas, 1, axis) + 2 * canvas + np.roll(canvas, -1, axis)) / 4).astype(np.float32)
+    return canvas
