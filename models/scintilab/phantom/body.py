@@ -1,30 +1,34 @@
 """Skin, and what lies under it: how much tissue a photon crosses, and how much of it glows.
 
-Two surfaces, front and back, on an 8 mm grid over the patient seen from the front. A point's depth below
-them gives its attenuation; the tissue between them emits in closed form.
+Two surfaces, front and back, on an 8 mm grid over the patient seen from the front. A point's depth below them gives
+its attenuation; the tissue between them emits in closed form.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter
 
 from scintilab.phantom.geometry import Array
+from scintilab.phantom.person import Person
 from scintilab.phantom.pose import Pose
 
 STEP = 8.0
-_X = np.arange(-400, 401, STEP)
-_Z = np.arange(-120, 2041, STEP)
+X = np.arange(-400, 401, STEP)
+Z = np.arange(-120, 2041, STEP)
 
 ATTENUATION = 0.0135
 """Per mm, 140 keV in soft tissue; below the narrow-beam 0.015 because part of the scatter is counted."""
 LUNG_ATTENUATION = 0.006
+_ROUNDNESS = 2.4
+"""Of a section: 2 is an ellipse, more is squarer."""
 
 
 class _Part(NamedTuple):
-    """A stack of rounded sections along a line; numbers stand for the same value at every height."""
+    """A stack of rounded sections along a line; a single number stands for the same value all along."""
 
     group: str
     z: tuple[float, ...]
@@ -32,132 +36,157 @@ class _Part(NamedTuple):
     y: float | tuple[float, ...]
     half_width: tuple[float, ...]
     half_depth: tuple[float, ...]
-
-    def line(self) -> Array:
-        return np.stack(np.broadcast_arrays(self.x, self.y, np.asarray(self.z, float)), 1)
-
-    def mirrored(self) -> "_Part":
-        return self._replace(group=self.group.replace("left", "right"), x=tuple(-self.line()[:, 0]))
+    uptake: float
+    """Concentration beside that of the trunk."""
 
 
-_TORSO = _Part(
+_TRUNK = _Part(
     group="trunk",
-    z=(805, 840, 880, 960, 1040, 1120, 1200, 1300, 1380, 1430, 1462),
+    z=(800, 840, 880, 960, 1040, 1120, 1200, 1300, 1380, 1430, 1470),
     x=0,
     y=0,
-    half_width=(60, 130, 160, 172, 152, 148, 158, 170, 186, 130, 62),
-    half_depth=(40, 66, 82, 104, 102, 100, 105, 112, 96, 78, 62),
+    half_width=(50, 120, 162, 174, 152, 146, 158, 170, 184, 128, 58),
+    half_depth=(30, 60, 84, 106, 102, 100, 106, 112, 98, 78, 60),
+    uptake=1.0,
 )
-_NECK = _Part("head", z=(1450, 1480, 1530), x=0, y=0, half_width=(66, 58, 58), half_depth=(64, 60, 62))
+_NECK = _Part("head", (1446, 1480, 1530), 0, 0, (66, 57, 56), (64, 58, 60), 1.2)
 _HEAD = _Part(
     group="head",
-    z=(1500, 1520, 1560, 1620, 1680, 1715, 1728),
+    z=(1496, 1520, 1560, 1620, 1680, 1715, 1729),
     x=0,
     y=6,
-    half_width=(30, 55, 70, 79, 74, 42, 5),
-    half_depth=(50, 80, 96, 100, 92, 52, 5),
+    half_width=(26, 54, 69, 79, 74, 42, 4),
+    half_depth=(44, 80, 96, 100, 92, 52, 4),
+    uptake=0.7,
 )
-_LEG = _Part(
-    group="left leg",
-    z=(-20, 30, 120, 380, 490, 700, 830, 900),
-    x=(90, 88, 86, 92, 92, 100, 100, 100),
-    y=0,
-    half_width=(40, 46, 38, 56, 56, 76, 86, 40),
-    half_depth=(30, 56, 42, 58, 60, 76, 84, 40),
+_UPPER_ARM = _Part(
+    "left upper arm", (1080, 1160, 1250, 1340, 1400, 1442), (227, 214, 202, 186, 174, 160), -14,
+    (42, 46, 50, 55, 56, 26), (40, 46, 50, 56, 54, 24), 1.1,
+)  # fmt: skip
+_FOREARM = _Part(
+    "left forearm", (836, 880, 960, 1040, 1104), (262, 256, 245, 234, 226), (10, 6, 0, -10, -14),
+    (30, 34, 42, 47, 44), (22, 28, 36, 42, 40), 0.85,
+)  # fmt: skip
+_HAND = _Part(
+    "left hand",
+    (656, 700, 760, 800, 848),
+    (272, 270, 266, 263, 262),
+    12,
+    (24, 36, 44, 40, 30),
+    (8, 11, 15, 17, 22),
+    0.9,
 )
-_ARM = _Part(
-    group="left arm",
-    z=(660, 760, 840, 960, 1090, 1240, 1390, 1440),
-    x=(268, 265, 262, 245, 226, 202, 178, 165),
-    y=(10, 10, 8, 0, -10, -14, -14, -14),
-    half_width=(30, 44, 30, 40, 45, 50, 52, 20),
-    half_depth=(6, 14, 24, 38, 42, 50, 56, 25),
+_THIGH = _Part(
+    "left thigh", (470, 520, 620, 720, 820, 880, 920), (92, 92, 95, 98, 100, 104, 108), 0,
+    (56, 60, 70, 80, 88, 78, 40), (58, 62, 72, 80, 88, 84, 40), 0.5,
+)  # fmt: skip
+_SHANK = _Part(
+    "left shank", (66, 120, 220, 330, 400, 490), (88, 88, 91, 93, 92, 91), (0, -2, -8, -12, -8, 0),
+    (37, 38, 46, 58, 58, 56), (40, 42, 50, 60, 60, 58), 0.6,
+)  # fmt: skip
+_FOOT = _Part(
+    "left foot", (-16, 10, 40, 76), (84, 84, 86, 88), (96, 64, 20, 0), (42, 44, 42, 38), (30, 54, 62, 44), 0.6
 )
-_BREAST = _Part(
-    group="trunk",
-    z=(1215, 1250, 1290, 1330, 1370),
-    x=88,
-    y=84,
-    half_width=(20, 58, 66, 56, 20),
-    half_depth=(10, 40, 48, 36, 10),
-)
+_BREAST = _Part("trunk", (1212, 1246, 1290, 1334, 1374), 94, 80, (22, 58, 68, 58, 22), (8, 34, 44, 32, 8), 0.8)
+_LIMBS = (_UPPER_ARM, _FOREARM, _HAND, _THIGH, _SHANK, _FOOT)
+_LUNG = (68.0, 58.0, 120.0)
+"""Middle from the midline, half width and half height, mm."""
 
 
 @dataclass(frozen=True)
 class Body:
-    """Two skin surfaces of one patient, [z, x] on the grid of this module, mm."""
+    """One patient's skin and soft tissue, float [z, x] on the grid of this module."""
 
     front: Array
+    """y of the skin in front, mm."""
     back: Array
-    thickness: Array
-    """Millimetres of tissue from front to back (two limbs that overlap count twice)."""
-    lung_middle: float
-    """z of the middle of the lungs."""
-
-    def transmission(self, position: Array) -> tuple[Array, Array]:
-        """Return the share of photons that reach the skin in front of and behind each of n positions."""
-        x, y, z = position.T
-        across = ((np.abs(x) - 68) / 58) ** 2 + ((z - self.lung_middle) / 120) ** 2
-        lung = 150 * np.sqrt(np.clip(1 - across, 0, 1))
-        return _survival(at(self.front, x, z) - y, lung), _survival(y - at(self.back, x, z), lung)
-
-    def glow(self, concentration: Array) -> Array:
-        """Return what soft tissue of that concentration per volume sends out, per mm2 of skin, either way."""
-        glow: Array = concentration * (1 - np.exp(-ATTENUATION * self.thickness)) / ATTENUATION
-        return glow
+    glow: Array
+    """Relative activity that leaves a mm2 of skin, in front as behind."""
+    activity: float
+    """Of all soft tissue, concentration times mm3."""
+    lungs: tuple[float, float]
+    """x between the lungs and z of their middle, mm."""
 
 
-def body_of(pose: Pose, bmi: float, sex: str) -> Body:
-    """Wrap skin round a patient."""
-    paired = (_LEG, _ARM, _BREAST) if sex == "F" else (_LEG, _ARM)
-    front, back = np.full((_Z.size, _X.size), -np.inf), np.full((_Z.size, _X.size), np.inf)
-    thickness = np.zeros_like(front)
-    for part in (_TORSO, _NECK, _HEAD, *paired, *(part.mirrored() for part in paired)):
-        middle, half = _section(part, pose, stout=(bmi / 24) ** 0.5)
-        front = np.where(half > 0, np.maximum(front, middle + half), front)
-        back = np.where(half > 0, np.minimum(back, middle - half), back)
-        thickness += 2 * half
+def body_of(pose: Pose, person: Person, rng: np.random.Generator, *, concentration: float, muscle: float) -> Body:
+    """Wrap skin round a patient, and fill it.
+
+    Args:
+        pose: of the patient.
+        person: their build and sex.
+        rng: muscle, fat and bowel take up unequally.
+        concentration: of the trunk's soft tissue, relative to what bones are given in.
+        muscle: what limbs, shoulders and back have more of it.
+    """
+    front, back = np.full((Z.size, X.size), -np.inf), np.full((Z.size, X.size), np.inf)
+    filled, uptake = np.zeros_like(front), np.zeros_like(front)
+    stout = np.clip(person.bmi / 24, 0.7, 1.6)
+    for part, outward in _parts(person.sex):
+        rows, middle, half = _section(part, outward, pose, stout ** (0.55 if part is _TRUNK else 0.4))
+        inside = half > 0
+        front[rows] = np.where(inside, np.maximum(front[rows], middle + half), front[rows])
+        back[rows] = np.where(inside, np.minimum(back[rows], middle - half), back[rows])
+        filled[rows] += 2 * half
+        uptake[rows] += 2 * half * part.uptake * (1.0 if part.group == "head" else muscle)
     empty = np.isinf(front)
+    lungs = (pose.shift, 1310 * pose.scale[2])
+    uptake *= concentration * _mottled(rng) * (1 - 0.45 * _lung_shadow(pose, lungs))
+    thickness = gaussian_filter(filled, 1.2)
+    uptake = gaussian_filter(uptake, 1.2)
+    crossed = (1 - np.exp(-ATTENUATION * thickness)) / (ATTENUATION * np.maximum(thickness, 1e-3))
     return Body(
-        front=np.where(empty, 0, front),
-        back=np.where(empty, 0, back),
-        thickness=gaussian_filter(thickness, 1.5),
-        lung_middle=1310 * pose.scale[2],
+        np.where(empty, 0, front), np.where(empty, 0, back), uptake * crossed, float(uptake.sum() * STEP**2), lungs
     )
 
 
-def _section(part: _Part, pose: Pose, stout: float) -> tuple[Array, Array]:
-    """Return y of the part's middle [z, 1] and its half depth [z, x], zero outside."""
-    x, y, z = pose.place(part.line(), part.group).T
-    inside = ((z[0] <= _Z) & (z[-1] >= _Z))[:, None]
-
-    def along(values: Array) -> Array:
-        profile: Array = PchipInterpolator(z, values)(np.clip(_Z, z[0], z[-1]))[:, None]
-        return profile
-
-    half_width = along(np.asarray(part.half_width) * stout * pose.scale[0])
-    half_depth = along(np.asarray(part.half_depth) * stout)
-    roundness = 2.4
-    off_centre = np.abs((_X - along(x)) / half_width) ** roundness
-    return along(y), half_depth * np.clip(1 - off_centre, 0, None) ** (1 / roundness) * inside
+def _parts(sex: str) -> tuple[tuple[_Part, int], ...]:
+    paired = (*_LIMBS, _BREAST) if sex == "F" else _LIMBS
+    return (_TRUNK, 1), (_NECK, 1), (_HEAD, 1), *((part, side) for part in paired for side in (1, -1))
 
 
-def at(surface: Array, x: Array, z: Array) -> Array:
-    """Read a grid of this module at any positions, mm; beyond its edge the edge goes on."""
-    value: Array = map_coordinates(surface, [(z - _Z[0]) / STEP, (x - _X[0]) / STEP], order=1, mode="nearest")
-    return value
+@cache
+def _profile(part: _Part, outward: int) -> tuple[str, Array, Array, Array]:
+    """Return group, smooth centreline [k, 3], half widths [k] and half depths [k]."""
+    z = np.linspace(part.z[0], part.z[-1], 24)
+
+    def along(values: float | tuple[float, ...]) -> Array:
+        dense: Array = PchipInterpolator(part.z, np.broadcast_to(np.asarray(values, float), len(part.z)))(z)
+        return dense
+
+    group = part.group if outward == 1 else part.group.replace("left", "right")
+    line = np.stack([outward * along(part.x), along(part.y), z], 1)
+    return group, line, along(part.half_width), along(part.half_depth)
 
 
-def mottled(rng: np.random.Generator, spread: float) -> Array:
-    """Return a smooth random grid round 1: muscle, fat and bowel take up unequally."""
-    rough = gaussian_filter(rng.normal(0, 1, (_Z.size, _X.size)), 3)
-    mottle: Array = np.clip(1 + spread * rough / rough.std(), 0.3, None)
+def _section(part: _Part, outward: int, pose: Pose, stout: float) -> tuple[slice, Array, Array]:
+    """Return rows of the grid, y of the part's middle there [rows, 1], and its half depth [rows, x], zero outside."""
+    group, line, half_width, half_depth = _profile(part, outward)
+    x, y, z = pose.move(line, group).T
+    order = np.argsort(z)
+    x, y, z = x[order], y[order], z[order]
+    rows = slice(*np.searchsorted(Z, (z[0], z[-1])))
+    heights = Z[rows]
+
+    def at(values: Array) -> Array:
+        return np.interp(heights, z, values)[:, None]
+
+    half_width = half_width[order] * stout * pose.scale[0]
+    half_depth = half_depth[order] * stout * pose.scale[1] ** 0.5
+    off_centre = np.abs((X - at(x)) / at(half_width)) ** _ROUNDNESS
+    return rows, at(y), at(half_depth) * np.clip(1 - off_centre, 0, None) ** (1 / _ROUNDNESS)
+
+
+def _lung_shadow(pose: Pose, lungs: tuple[float, float]) -> Array:
+    """Return how much of a line from front to back is lung, at most 1, [z, x]."""
+    apart, half_width, half_height = _LUNG
+    across = (np.abs(X - lungs[0]) / pose.scale[0] - apart) / half_width
+    along = (Z - lungs[1]) / (half_height * pose.scale[2])
+    shadow: Array = np.sqrt(np.clip(1 - across**2 - along[:, None] ** 2, 0, 1))
+    return shadow
+
+
+def _mottled(rng: np.random.Generator) -> Array:
+    """Return a smooth random grid round 1, coarse and fine."""
+    coarse, fine = (gaussian_filter(rng.normal(0, 1, (Z.size, X.size)), width) for width in (5, 2))
+    mottle: Array = np.clip(1 + 0.13 * coarse / coarse.std() + 0.06 * fine / fine.std(), 0.3, None)
     return mottle
-
-
-def _survival(depth: Array, lung: Array) -> Array:
-    """Up to 70 % of the way through the chest may lead through lung."""
-    depth = np.clip(depth, 0, None)
-    airy = np.minimum(0.7 * depth, lung)
-    survival: Array = np.exp(-ATTENUATION * (depth - airy) - LUNG_ATTENUATION * airy)
-    return survival

@@ -10,18 +10,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
+from scipy.stats.qmc import Sobol
 
 Array = NDArray[np.float64]
 
-POINTS_PER_MM2 = 0.35
+POINTS_PER_MM2 = 0.3
 """Points for each square millimetre of a solid's silhouette; with less, their grain shows beside the noise."""
 
 
 class Points(NamedTuple):
-    """Where tissue is, [n, 3] mm, and how much activity each piece carries, [n]."""
+    """Pieces of tissue."""
 
     position: Array
+    """[n, 3] mm."""
+    volume: Array
+    """[n] cubic millimetres."""
     weight: Array
+    """[n]: volume times relative concentration."""
 
 
 def tube(
@@ -53,7 +58,8 @@ def tube(
     position = line(along) + section * (size * np.sqrt(fill[:, 1]))[:, None]
     first, last = (np.exp(-((distance * length / 22) ** 2)) for distance in (along, 1 - along))
     uptake = concentration * (1 + (ends[0] - 1) * first + (ends[1] - 1) * last)
-    return Points(position, uptake * np.pi * size**2 * depth * length / len(fill))
+    volume = np.pi * size**2 * depth * length / len(fill)
+    return Points(position, volume, uptake * volume)
 
 
 def sheet(
@@ -77,7 +83,8 @@ def sheet(
     position += np.sin(np.pi * u) * (1 - v) * np.asarray(lift, float)
     edge = np.minimum(np.minimum(u, 1 - u), np.minimum(v, 1 - v))[:, 0]
     uptake = concentration * (1 + (rim - 1) * np.exp(-((edge / 0.08) ** 2)))
-    return Points(position, uptake * area * thickness / len(fill))
+    volume = np.full(len(fill), area * thickness / len(fill))
+    return Points(position, volume, uptake * volume)
 
 
 def ellipsoid(
@@ -104,19 +111,15 @@ def ellipsoid(
     ring = np.sqrt(1 - height**2)
     out = (hollow**3 + (1 - hollow**3) * fill[:, 2]) ** (1 / 3)
     offset = np.stack([ring * np.cos(turn), ring * np.sin(turn), height], 1) * out[:, None] * axes
-    weight = np.full(len(fill), concentration * 4 / 3 * np.pi * np.prod(axes) * (1 - hollow**3) / len(fill))
+    volume = np.full(len(fill), 4 / 3 * np.pi * np.prod(axes) * (1 - hollow**3) / len(fill))
     kept = slice(None) if keep is None else keep(offset)
-    return Points(np.asarray(centre, float) + offset[kept], weight[kept])
+    return Points(np.asarray(centre, float) + offset[kept], volume[kept], concentration * volume[kept])
 
 
 def _even_cover(silhouette_mm2: float, dimensions: int) -> Array:
-    """Cover the unit cube with Roberts' R sequence: even at any count, the same every time."""
+    """Cover the unit cube with scrambled Sobol points: even, without the lattice that shows as moire."""
     count = max(200, round(POINTS_PER_MM2 * silhouette_mm2))
-    ratio = 2.0
-    for _ in range(30):
-        ratio = (1 + ratio) ** (1 / (dimensions + 1))
-    steps = ratio ** -np.arange(1.0, dimensions + 1)
-    cover: Array = (0.5 + np.outer(np.arange(1, count + 1), steps)) % 1
+    cover: Array = Sobol(dimensions, rng=count).random(1 << (count - 1).bit_length())[:count]
     return cover
 
 

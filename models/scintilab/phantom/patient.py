@@ -1,151 +1,303 @@
-"""One simulated patient: who, how they lie, and where the tracer went."""
+"""One simulated patient at one visit: who, how they lie, and where the tracer went."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from scintilab.phantom.body import Body, body_of, mottled
-from scintilab.phantom.geometry import Array, Points, ellipsoid
-from scintilab.phantom.lesions import METASTASIS, Lesion, benign, metastases, raise_uptake
-from scintilab.phantom.pose import Pose, draw_pose
-from scintilab.phantom.skeleton import GROUPS, Skeleton, kind, skeleton
+from scintilab.phantom.body import Body, body_of
+from scintilab.phantom.foci import SUPERSCAN, Focus, benign, draw_burden, metastases, over_heart, rarities, wear
+from scintilab.phantom.geometry import Array
+from scintilab.phantom.person import Person, draw_person
+from scintilab.phantom.pose import Pose, draw_pose, fit, hangs_at
+from scintilab.phantom.priors import lognormal, one_of, priors
+from scintilab.phantom.skeleton import kind
 from scintilab.phantom.streams import stream
+from scintilab.phantom.template import CLOUDS, Template, template
 
-_SPREAD = {"skull": 0.25, "face": 0.25, "mandible": 0.3, "knee": 0.25, "patella": 0.3, "sternum": 0.15, "foot": 0.25}
+RIB = 2.2
+"""Concentration of a rib, which Perugini's grades are told by."""
+_SPREAD = {
+    "skull": 0.3, "face": 0.25, "mandible": 0.3, "medial": 0.25, "lateral": 0.25, "patella": 0.35, "sternum": 0.2,
+    "manubrium": 0.2, "clavicle": 0.2, "foot": 0.25, "ankle": 0.25, "tarsus": 0.25, "humeral": 0.15, "acromion": 0.2,
+    "glenoid": 0.15, "sacroiliac": 0.15, "hand": 0.25, "wrist": 0.25,
+}  # fmt: skip
 """How much the uptake of one kind of bone differs between patients (log standard deviation; else 0.1)."""
+INJECTIONS = {"elbow": 0.42, "hand": 0.16, "wrist": 0.12, "foot": 0.02, "port": 0.05, "none": 0.23}
+"""Where the needle was, as shares; none: nothing of it is seen."""
 
 
 @dataclass(frozen=True)
-class Patient:
-    """What the camera needs to know, and the truth behind it."""
+class Disease:
+    """What is asked of a patient's scans, the same at every visit but for growth."""
 
-    seed: int
-    number: int
-    sex: Literal["F", "M"]
-    age: int
-    height_mm: float
-    position: Array
-    """[n, 3] mm: bone and organs as points."""
-    weight: Array
-    """[n]: their activity."""
+    metastatic: bool
+    perugini: int
+    """0 to 3."""
+
+    @property
+    def cardiac(self) -> bool:
+        """Tell whether the heart takes up as much as ribs, or more."""
+        return self.perugini >= 2
+
+
+HEALTHY = Disease(metastatic=False, perugini=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Patient:
+    """What the camera needs to know of p parts of the body, and the truth behind it."""
+
+    person: Person
+    visit: int
+    disease: Disease
+    primary: str
+    """Of the metastases, or of the cancer that was looked for."""
+    tracer: str
+    injection: str
+    """Such as "left elbow"; "none" where nothing of it is seen."""
+    pose: Pose
+    matrix: NDArray[np.float32]
+    """[p, 3, 4]: takes each part from the reference adult to this patient, mm."""
+    gain: NDArray[np.float32]
+    """[p]: of bones a factor, of organs the activity."""
+    clouds: NDArray[np.float32]
+    """[CLOUDS]: how much of each smooth pattern is in the bones, logarithmic."""
     body: Body
-    soft_tissue: Array
-    """Relative concentration in soft tissue, on the body's grid."""
-    lesions: tuple[Lesion, ...]
-    """With their centres where this patient has them."""
+    foci: tuple[Focus, ...]
 
     @property
     def metastatic(self) -> bool:
-        """Tell whether any lesion is a metastasis."""
-        return any(lesion.kind == METASTASIS for lesion in self.lesions)
+        """Tell whether any focus is a metastasis."""
+        return any(focus.kind == "metastasis" for focus in self.foci)
+
+    @property
+    def height_mm(self) -> float:
+        """From soles to crown."""
+        return self.person.height_mm
 
 
-def draw_patient(seed: int, number: int, *, metastatic: bool) -> Patient:
-    """Draw patient `number` of a population; the healthy twin differs by nothing but the metastases."""
-    person = stream(seed, number, "person")
-    sex: Literal["F", "M"] = "F" if person.random() < 0.5 else "M"
-    age = int(np.clip(person.normal(67, 11), 35, 92))
-    height_mm = float(np.clip(person.normal(1640 if sex == "F" else 1755, 65), 1450, 1930))
-    bmi = float(np.clip(person.normal(26, 4), 18, 38))
-    pose = draw_pose(stream(seed, number, "pose"), height_mm, bmi)
-    body = body_of(pose, bmi, sex)
+def draw_disease(seed: int, site: str, number: int) -> Disease:
+    """Draw whether a patient of a site has metastases, and the Perugini grade; each by itself, nothing tells them."""
+    mix, chance = priors()["sites"][site], stream(seed, site, number, "disease")
+    metastatic = bool(chance.random() < mix["metastatic"])
+    return Disease(
+        metastatic, int(np.searchsorted(np.cumsum(mix["perugini"]), chance.random(), side="right").clip(0, 3))
+    )
 
-    bones = skeleton()
-    healthy = bones.weight * _bone_uptake(stream(seed, number, "uptake"), bones)
-    weight = healthy.copy()
-    lesions = [*benign(stream(seed, number, "benign"), bones)]
-    lesions += metastases(stream(seed, number, "metastases"), bones) if metastatic else []
-    for lesion in lesions:
-        raise_uptake(weight, bones, lesion)
-    left_over = healthy.sum() / weight.sum()  # what lesions take is missing elsewhere
 
-    slope = stream(seed, number, "ribs").normal(0, 0.035, len(bones.names))
-    organs = [*_organs(stream(seed, number, "organs"))]
-    soft = stream(seed, number, "soft tissue")
-    concentration = 0.2 * np.exp(soft.normal(0, 0.25)) * left_over
+def draw_patient(seed: int, site: str, number: int, *, visit: int = 0, disease: Disease | None = None) -> Patient:
+    """Draw patient `number` of a site's population as they lie at one visit.
+
+    Args:
+        seed: of the population.
+        site: "A" to "E".
+        number: of the patient; each has streams of their own, whoever else is drawn.
+        visit: 0 is the first scan.
+        disease: another one than the patient's own: the healthy twin is the same in everything else.
+    """
+    adult, mix = template(), priors()["sites"][site]
+    disease = disease or draw_disease(seed, site, number)
+
+    def factor(name: str, *when: int) -> np.random.Generator:
+        return stream(seed, site, number, name, *when)
+
+    person = draw_person(factor("person"), women=mix["women"], bmi=mix["bmi"])
+    pose = draw_pose(factor("pose", visit), person)
+    history = factor("history")
+    primary = one_of(
+        history, {name: share[person.sex == "M"] for name, share in priors()["metastasis"]["primary"].items()}
+    )
+    tracer = one_of(history, mix["tracers"])
+    foci = [*wear(factor("wear"), adult, person), *rarities(factor("rarities"), adult)]
+    burden = draw_burden(factor("burden")) if disease.metastatic else None
+    for when in range(visit + 1):
+        foci += benign(factor("benign", when), adult, when)
+        foci += metastases(factor("metastases", when), adult, primary, burden, when) if burden else ()
+    mimics = _mimics(factor("mimics"))
+    if "rib" in mimics:
+        foci.append(over_heart(factor("over heart"), adult))
+    takes = _balance(factor("balance"), foci, disease, tracer)
+    organs, injection = _organs(factor("organs", visit), factor("heart"), person, disease, mimics, tracer, takes)
     return Patient(
-        seed,
-        number,
-        sex,
-        age,
-        height_mm,
-        position=np.concatenate(
-            [_placed(pose, bones, slope), *(pose.place(at.position, group) for group, at in organs)]
+        person,
+        visit,
+        disease,
+        primary,
+        tracer,
+        injection,
+        pose,
+        matrix=_matrices(factor("fit"), pose, adult, factor("organs' places", visit)),
+        gain=np.concatenate([_bone_gain(factor("uptake"), adult, person, takes), _activity(adult, organs)]).astype(
+            np.float32
         ),
-        weight=np.concatenate([weight, *(left_over * at.weight for _, at in organs)]),
-        body=body,
-        soft_tissue=concentration * mottled(soft, 0.12),
-        lesions=tuple(_placed_lesion(pose, bones, slope, lesion) for lesion in lesions),
+        clouds=factor("clouds").normal(0, 0.07, CLOUDS).astype(np.float32),
+        body=body_of(
+            pose,
+            person,
+            factor("soft tissue", visit),
+            concentration=0.16 * takes.soft * np.exp(factor("clearance", visit).normal(0, 0.22)),
+            muscle=takes.muscle,
+        ),
+        foci=tuple(foci),
     )
 
 
-def _bone_uptake(rng: np.random.Generator, bones: Skeleton) -> Array:
-    """Return a factor for each point: by kind of bone, by bone, and by a gentle cloudiness inside bones."""
-    by_kind = {name: np.exp(rng.normal(0, _SPREAD.get(name, 0.1))) for name in dict.fromkeys(map(kind, bones.names))}
-    by_bone = np.array([by_kind[kind(name)] for name in bones.names]) * np.exp(rng.normal(0, 0.05, len(bones.names)))
-    waves = rng.normal(0, 1, (3, 6)) / rng.uniform(12, 40, 6)
-    clouds = np.cos(bones.position @ waves + rng.uniform(0, 2 * np.pi, 6)).mean(axis=1)
-    factor: Array = by_bone[bones.bone] * (1 + 0.25 * clouds)
-    return factor
+@dataclass(frozen=True)
+class _Balance:
+    """What the whole body does to tracer: factors of 1 in most patients."""
+
+    bone: float = 1.0
+    skull: float = 1.0
+    soft: float = 1.0
+    muscle: float = 1.0
+    kidney: float = 1.0
+    blood: float = 1.0
 
 
-def _sloped(bones: Skeleton, slope: Array) -> Array:
-    """Ribs are never quite parallel: each rises or falls a little more towards the side."""
-    is_rib = np.array([kind(name) == "rib" for name in bones.names])
-    position = bones.position.copy()
-    position[:, 2] += np.where(is_rib, slope, 0)[bones.bone] * np.abs(position[:, 0])
-    return position
+def _balance(rng: np.random.Generator, foci: Sequence[Focus], disease: Disease, tracer: str) -> _Balance:
+    """Superscans leave little for soft tissue and kidneys; a heart of grade 3 dims bone and lights muscle."""
+    row, dimmed = priors()["tracers"][tracer], priors()["bone_dimmed"]
+    metabolic = rng.random() < priors()["benign"]["shares"]["metabolic"]
+    strength = rng.uniform(0.7, 1.3)
+    bone, skull, soft, kidney = 1.0, 1.0, row["soft"], row["kidney"]
+    if metabolic:
+        bone, skull, soft, kidney = 1 + 0.9 * strength, 1.5, soft * 0.45, kidney * 0.25
+    if sum(focus.kind == "metastasis" for focus in foci) >= SUPERSCAN:
+        soft, kidney = soft * 0.5, kidney * 0.3
+    muscle = 1.0
+    if disease.perugini == 3:
+        bone, muscle = bone * dimmed["bone"], dimmed["muscle"]
+    return _Balance(bone, skull, soft, muscle, kidney, row["blood"])
 
 
-def _placed(pose: Pose, bones: Skeleton, slope: Array) -> Array:
-    position = _sloped(bones, slope)
-    for index, group in enumerate(GROUPS):
-        members = bones.group == index
-        position[members] = pose.place(position[members], group)
-    return position
+def _mimics(rng: np.random.Generator) -> set[str]:
+    """Draw what imitates cardiac uptake; nobody's grade tells."""
+    return {name for name, share in priors()["heart"]["mimics"].items() if rng.random() < share}
 
 
-def _placed_lesion(pose: Pose, bones: Skeleton, slope: Array, lesion: Lesion) -> Lesion:
-    bone = bones.names.index(lesion.bone)
-    x, y, z = lesion.centre
-    lifted = z + (slope[bone] * abs(x) if kind(lesion.bone) == "rib" else 0)
-    group = GROUPS[bones.group[np.argmax(bones.bone == bone)]]
-    return lesion._replace(centre=tuple(pose.place(np.array([[x, y, lifted]]), group)[0]))
+def _bone_gain(rng: np.random.Generator, adult: Template, person: Person, takes: _Balance) -> Array:
+    """Return a factor for each bone: older people take up less, men more in vertebrae, and no two bones the same."""
+    kinds = [kind(bone.name) for bone in adult.bones]
+    by_kind = {name: np.exp(rng.normal(0, _SPREAD.get(name, 0.1))) for name in dict.fromkeys(kinds)}
+    gain: Array = np.array([by_kind[name] for name in kinds]) * np.exp(rng.normal(0, 0.09, len(kinds)))
+    gain *= takes.bone * np.exp(-0.004 * (person.age - 67))
+    gain[[name in "CTL" for name in kinds]] *= 1.05 if person.sex == "M" else 0.95
+    gain[[name == "skull" for name in kinds]] *= takes.skull
+    return gain
 
 
-def _organs(rng: np.random.Generator) -> Iterator[tuple[str, Points]]:
-    """Kidneys, bladder, blood, glands, where the needle was, and sometimes a spilt drop of urine."""
-    for side in (-1, 1):
-        yield from (("trunk", part) for part in _kidney(rng, side))
-    fill = rng.uniform(0.6, 1.25)
-    yield (
-        "trunk",
-        ellipsoid((rng.normal(0, 4), 34, 900 + 14 * fill), (38 * fill, 30, 26 * fill), rng.lognormal(1.7, 0.5)),
-    )
-    yield "trunk", ellipsoid((28, 28, 1275) + rng.normal(0, 5, 3), (46, 40, 48), 0.25 * np.exp(rng.normal(0, 0.3)))
-    yield "trunk", ellipsoid((-62, 20, 1195), (72, 58, 52), 0.22 * np.exp(rng.normal(0, 0.4)))
-    yield "head", ellipsoid((0, 84, 1562), (13, 12, 18), 2.0 * np.exp(rng.normal(0, 0.3)))
-    yield "head", ellipsoid((0, 34, 1452), (18, 8, 14), rng.choice([0.3, 0.6, 1.8]))
-    yield from _injection(rng)
-    if rng.random() < 0.07:
-        spot = (rng.normal(0, 35), 60, rng.uniform(800, 850))
-        yield "trunk", ellipsoid(spot, (8, 4, rng.uniform(6, 16)), rng.lognormal(1.8, 0.6))
+def _matrices(
+    rng: np.random.Generator, pose: Pose, adult: Template, places: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return [p, 3, 4]: how each bone sits, then how it lies; organs a little off their usual place."""
+    seats = fit(rng, adult.bones, adult.middle[: len(adult.bones)])
+    hang = adult.middle[: len(adult.bones), 2]
+    bones = [
+        pose.place(bone.group, _height(bone.group, float(z))) @ seat
+        for bone, z, seat in zip(adult.bones, hang, seats, strict=True)
+    ]
+    return np.stack([*bones, *_organ_matrices(places, pose, adult)])[:, :3].astype(np.float32)
 
 
-def _kidney(rng: np.random.Generator, side: int) -> Iterator[Points]:
-    """Cortex and pelvis; the right kidney lies a little lower."""
-    centre = np.array([side * 64, -52, 1128 + 10 * side]) + (0, 0, rng.normal(0, 7))
-    uptake = 3.4 * np.exp(rng.normal(0, 0.4))
-    yield ellipsoid(centre, (25, 21, 50), uptake, wall=14)
-    yield ellipsoid(centre + (-side * 8, 0, 0), (9, 8, 16), uptake * rng.uniform(0.5, 2.5))
+def _height(group: str, z: float) -> float:
+    return z if group == "trunk" else hangs_at(group)
 
 
-def _injection(rng: np.random.Generator) -> Iterator[tuple[str, Points]]:
-    """In the crook of the arm or the back of the hand; often hardly anything stays there."""
-    side = rng.choice(["left", "right"])
-    outward = 1 if side == "left" else -1
-    x, y, z = (228, 20, 1092) if rng.random() < 0.7 else (262, 20, 775)
-    spot = (outward * (x + rng.normal(0, 5)), y, z + rng.normal(0, 10))
-    yield f"{side} arm", ellipsoid(spot, (5, 5, 9), rng.lognormal(3.0, 1.2))
+_HEART = ("blood pool", "left ventricle", "right ventricle", "infarct")
+_LOOSE = {"kidney": 8.0, "calyces": 8.0, "bladder": 5.0, "bowel": 14.0, "contamination": 18.0, "port": 12.0}
+"""Standard deviation of where an organ lies, mm; else 4."""
+
+
+def _organ_matrices(rng: np.random.Generator, pose: Pose, adult: Template) -> Iterator[Array]:
+    """The parts of the heart move as one, and so do a kidney and its calyces."""
+    heart = rng.normal(0, (8, 6, 10)), np.exp(rng.normal(0, 0.09)), rng.normal(0, 0.12, 3)
+    bladder = rng.uniform(0.65, 1.3)
+    kidneys = {side: rng.normal(0, (5, 5, 9)) for side in ("left", "right")}
+    for organ in adult.organs:
+        loose = _LOOSE.get(organ.name.split(maxsplit=1)[0], 4.0)
+        step, size, turn = rng.normal(0, loose, 3), np.exp(rng.normal(0, 0.1)), np.zeros(3)
+        if organ.name in _HEART:
+            step, size, turn = heart
+        elif organ.name.startswith(("kidney", "calyces")):
+            step, size = kidneys[organ.name.split()[1]], 1.0
+        elif organ.name == "bladder":
+            step, size = np.array([step[0], step[1], 12 * (bladder - 1)]), bladder
+        lying = np.eye(4)
+        x, y, z = turn
+        lying[:3, :3] = size * (np.eye(3) + [[0, -z, y], [z, 0, -x], [-y, x, 0]])
+        lying[:3, 3] = organ.centre + step
+        yield pose.place(organ.group, _height(organ.group, organ.centre[2])) @ lying
+
+
+def _activity(adult: Template, concentration: dict[str, float]) -> Array:
+    """Return each organ's activity, from its concentration."""
+    return np.array([concentration.get(organ.name, 0.0) * organ.points.volume.sum() for organ in adult.organs])
+
+
+def _organs(
+    rng: np.random.Generator,
+    heart: np.random.Generator,
+    person: Person,
+    disease: Disease,
+    mimics: set[str],
+    tracer: str,
+    takes: _Balance,
+) -> tuple[dict[str, float], str]:
+    """Return the concentration in organs, and where the needle was."""
+    found = _urinary(rng, takes)
+    blood = 0.16 * takes.blood * np.exp(rng.normal(0, 0.25))
+    found |= {
+        "liver": 0.20 * np.exp(rng.normal(0, 0.35)),
+        "spleen": 0.12 * np.exp(rng.normal(0, 0.4)),
+        "bowel": 0.10 * np.exp(rng.normal(0, 0.7)),
+        "nasopharynx": 1.3 * np.exp(rng.normal(0, 0.4)),
+        "larynx": float(rng.choice([0.3, 0.7, 1.6], p=(0.5, 0.35, 0.15))),
+    }
+    found |= _heart(heart, disease, mimics, tracer, blood)
+    if person.sex == "F":
+        base = 0.7 if "breast" in mimics else 0.07
+        found |= {f"breast {side}": base * np.exp(heart.normal(0, 0.3)) for side in ("left", "right")}
+    needle, injection = _needle(rng)
+    return found | needle, injection
+
+
+def _urinary(rng: np.random.Generator, takes: _Balance) -> dict[str, float]:
+    """Kidneys, what drains from them, the bladder, and where urine should not be."""
+    kidney = 2.3 * takes.kidney * np.exp(rng.normal(0, 0.35))
+    found = {"bladder": lognormal(rng, (5.5, 0.6))}
+    for side in ("left", "right"):
+        found[f"kidney {side}"] = kidney * np.exp(rng.normal(0, 0.15))
+        found[f"calyces {side}"] = found[f"kidney {side}"] * rng.uniform(0.3, 2.2)
+        found[f"ureter {side}"] = rng.uniform(1, 4) * (rng.random() < 0.06)
+        found[f"contamination {side}"] = lognormal(rng, (5.0, 0.7)) * (rng.random() < 0.05)
+    if rng.random() < 0.06:
+        found |= {"catheter": rng.uniform(1, 4), "urine bag": lognormal(rng, (0.8, 0.6))}
+    return found
+
+
+def _heart(rng: np.random.Generator, disease: Disease, mimics: set[str], tracer: str, blood: float) -> dict[str, float]:
+    """Blood in its chambers; muscle by Perugini's grade; an infarct or slow clearance, which imitate it."""
+    strength, right, slow, scar = rng.normal(), rng.uniform(0.3, 0.8), rng.uniform(2.0, 3.2), rng.uniform(1.2, 2.4)
+    found = {"blood pool": blood * (slow if "blood_pool" in mimics else 1.0)}
+    if disease.perugini:
+        median, spread = priors()["heart"]["uptake"][str(disease.perugini)]
+        muscle = RIB * median * np.exp(spread * strength) * priors()["tracers"][tracer]["heart"]
+        found |= {"left ventricle": muscle, "right ventricle": muscle * right}
+    if "infarct" in mimics:
+        found["infarct"] = RIB * scar
+    return found
+
+
+def _needle(rng: np.random.Generator) -> tuple[dict[str, float], str]:
+    """What stayed where the needle was, and in the vein above it."""
+    place, side, stays, streak = one_of(rng, INJECTIONS), str(rng.choice(["left", "right"])), rng.normal(), rng.random()
+    if place == "none":
+        return {}, "none"
+    if place == "port":
+        return {"port": float(4 * np.exp(0.7 * stays))}, "port"
+    found = {f"{place} needle {side}": float(30 * np.exp(1.1 * stays))}
+    if streak < 0.1 and place != "foot":
+        found[f"vein {side}"] = float(2 * np.exp(0.5 * stays))
+    return found, f"{side} {place}"
