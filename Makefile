@@ -51,14 +51,14 @@ run: install ## stay up: the same processes as production
 lab: install ## add what training needs (torch)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[lab]'
 
-models: lab ## make both classifiers again from seeds: patients, training, export; goes on where it was stopped
+models: lab ## make both classifiers from seeds again: patients, training, export; goes on where it was stopped
 	for model in metastasis cardiac; do \
 	  $(BIN)/python -m scintilab.$$model train && \
 	  $(BIN)/python -m scintilab.$$model examples && \
 	  $(BIN)/python -m scintilab.$$model export || exit 1; \
 	done
 
-models-quick: lab ## the same in minutes, into $(QUICK): few patients, few steps, numbers that mean nothing but are always the same
+models-quick: lab ## the same in minutes, into QUICK: numbers that mean nothing, but are always the same
 	for model in metastasis cardiac; do \
 	  $(BIN)/python -m scintilab.$$model train --patients $(QUICK)/patients --work $(QUICK)/work/$$model --share 0.02 \
 	    --epochs 1 --steps 4 $$([ $$model = cardiac ] || echo --half-epochs 1 --half-steps 2) && \

@@ -52,7 +52,7 @@ def train(
     archive: command.Table = None,
     share: command.Share = 1.0,
     seed: command.Seed = 1,
-    epochs: Annotated[int, typer.Option(help="How many epochs.")] = 8,
+    epochs: Annotated[int, typer.Option(help="How many epochs.")] = 12,
     steps: Annotated[int, typer.Option(help="Steps of each, 16 scans a step.")] = 50,
     threads: command.Threads = 2,
 ) -> None:

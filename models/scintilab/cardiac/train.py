@@ -58,7 +58,7 @@ def train(material: Material, folder: Path, terms: Mapping[str, Any], *, seed: i
     """
     terms = {**terms, "seed": seed, **lengths._asdict()}
     torch.manual_seed(seed)
-    pupil = Pupil().to(memory_format=torch.channels_last).train()
+    pupil: Pupil = Pupil().to(memory_format=torch.channels_last).train()
     lesson = Lesson(
         name="cardiac",
         epochs=lengths.epochs,
