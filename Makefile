@@ -48,8 +48,11 @@ demo: install ## send example scans round the whole line and look at the results
 run: install ## stay up: the same processes as production
 	$(BIN)/scintiflow up
 
-lab: install ## add what training needs (torch)
+lab: .venv/lab ## add what training needs (torch)
+
+.venv/lab: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[lab]'
+	touch $@
 
 models: lab ## make both classifiers from seeds again: patients, training, export; goes on where it was stopped
 	for model in metastasis cardiac; do \

@@ -1,6 +1,7 @@
 """A trained network -> what is served: model.onnx, golden.npz and manifest.toml."""
 
 import hashlib
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,16 +83,18 @@ def write_graph(network: nn.Module, path: Path) -> None:
     """Write one ONNX file whose only free axis is the batch, weights of convolutions in float16."""
     canvas, present = torch.rand(2, 2, HEIGHT, WIDTH), torch.ones(2, 2)
     batch = torch.export.Dim("N", min=1, max=4096)
-    program = torch.onnx.export(
-        network.eval(),
-        (canvas, present),
-        input_names=["canvas", "present"],
-        output_names=list(Answer._fields),
-        opset_version=OPSET,
-        dynamic_shapes={"canvas": {0: batch}, "present": {0: batch}},
-        dynamo=True,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of nothing but itself
+        program = torch.onnx.export(
+            network.eval(),
+            (canvas, present),
+            input_names=["canvas", "present"],
+            output_names=list(Answer._fields),
+            opset_version=OPSET,
+            dynamic_shapes={"canvas": {0: batch}, "present": {0: batch}},
+            dynamo=True,
+            verbose=False,
+        )
     model = program.model_proto
     for item in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
         del item.metadata_props[:]  # the exporter's notes name the files of whoever ran it

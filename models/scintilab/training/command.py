@@ -60,12 +60,22 @@ def learners(question: Question, patients: Path, share: float, archive: Path | N
         Refused: the archive is not sound, or nobody in a part is sick, or everybody.
     """
     sides = archived(archive, question) if archive else simulated(question, patients, share)
-    for name, side in zip(("learnt from", "the threshold is chosen with"), sides, strict=True):
-        if not 0 < side.truth.sum() < len(side.truth):
-            raise Refused(
-                f"Of those who are {name}, {side.truth.sum()} of {len(side.truth)} are sick: use more patients."
-            )
-    return Learners(*sides, {"patients": str(archive or "simulated"), "scans": len(sides[0].truth)})
+    both_answers("learnt from", sides[0])
+    both_answers("validated with", sides[1])
+    learnt = sides[0].truth
+    terms = {"patients": str(archive or "simulated"), "scans": len(learnt), "sick": int(learnt.sum())}
+    return Learners(*sides, terms)
+
+
+def both_answers(part: str, material: Material) -> None:
+    """Make sure that some of a part are sick, and some are not.
+
+    Raises:
+        Refused: they are not.
+    """
+    sick, scans = material.truth.sum(), len(material.truth)
+    if not 0 < sick < scans:
+        raise Refused(f"Of the scans that are {part}, {sick} of {scans} are sick: use more patients.")
 
 
 def finish(network: nn.Module, validation: Material, choose: Callable[[Truth, Scores], float], folder: Path) -> None:

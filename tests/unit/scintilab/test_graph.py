@@ -1,7 +1,6 @@
 """What is served computes what was trained, on every engine, and its files say what it is."""
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +33,13 @@ def network() -> Network:
 
 
 @pytest.fixture(scope="module")
-def folder(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What is served of it."""
     out = tmp_path_factory.mktemp("models") / "cardiac"
     kinds = {"normal": lambda disease: not disease.cardiac, "uptake": lambda disease: disease.cardiac}
     examples(out / "examples", kinds, first=0, each=1)
     serve(network, 0.25, DESCRIPTION, out)
-    yield out
+    return out
 
 
 def test_graph_computes_what_the_network_does(network: Network, folder: Path) -> None:
