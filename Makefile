@@ -5,13 +5,14 @@ EXTRAS ?= cpu,dev
 N ?= 50
 J ?= 2
 PROTOC := $(BIN)/python -m grpc_tools.protoc --proto_path proto
+QUICK ?= build/models-quick
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install proto check test drill faults demo run lab clean
+.PHONY: help install proto check test drill faults demo run lab models models-quick clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: .venv/installed ## set up .venv with everything pinned
 
@@ -32,7 +33,7 @@ check: install ## lint, types, layers, and contracts equal to proto/
 	$(PROTOC) --python_out build/proto --pyi_out build/proto $(CONTRACTS)
 	diff --recursive --exclude __init__.py --exclude __pycache__ build/proto/scintiflow/contracts services/scintiflow/contracts
 
-test: install ## run every test
+test: install lab ## run every test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 drill: install ## kill everything N times (50) on J stacks (2) while studies stream in; SEED=... repeats one
@@ -47,8 +48,27 @@ demo: install ## send example scans round the whole line and look at the results
 run: install ## stay up: the same processes as production
 	$(BIN)/scintiflow up
 
-lab: install ## add what training needs (torch)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[lab]'
+lab: .venv/lab ## add what training needs (torch)
+
+.venv/lab: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[lab]'
+	touch $@
+
+models: lab ## make both classifiers from seeds again: patients, training, export; goes on where it was stopped
+	for model in metastasis cardiac; do \
+	  $(BIN)/python -m scintilab.$$model train && \
+	  $(BIN)/python -m scintilab.$$model examples && \
+	  $(BIN)/python -m scintilab.$$model export || exit 1; \
+	done
+
+models-quick: lab ## the same in minutes, into QUICK: numbers that mean nothing, but are always the same
+	for model in metastasis cardiac; do \
+	  $(BIN)/python -m scintilab.$$model train --patients $(QUICK)/patients --work $(QUICK)/work/$$model --share 0.02 \
+	    --epochs 1 --steps 4 $$([ $$model = cardiac ] || echo --half-epochs 1 --half-steps 2) && \
+	  $(BIN)/python -m scintilab.$$model examples --out $(QUICK)/$$model && \
+	  $(BIN)/python -m scintilab.$$model export --work $(QUICK)/work/$$model --out $(QUICK)/$$model || exit 1; \
+	done
+	cat $(QUICK)/work/*/*/validation.json
 
 clean: ## remove what was set up and what was made
 	rm -rf .venv var demo build

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scintilab.archive import Archive, Scan, Study
-from scintilab.metastasis.population import Population
+from scintilab.phantom.cohort import Cohort
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,17 +26,22 @@ class Kept:
         return Scan(self.canvas.astype(np.float32), np.ones(2, np.float32))
 
 
-def simulated(patients: Population, seed: int) -> Archive:
-    """Return the whole of population `seed`, one study a patient."""
-    return Archive(
-        tuple(
-            Study(
-                name=f"simulated patient {number} of seed {seed}",
-                patient=f"simulated-{seed}-{number}",
-                source=Kept(canvas),
-                truth={"metastasis": bool(metastatic)},
-                site="simulated",
-            )
-            for number, (canvas, metastatic) in enumerate(zip(patients.canvas, patients.metastatic, strict=True))
-        )
+def simulated(cohort: Cohort) -> Archive:
+    """Return a cohort, one study a scan."""
+    return Archive(tuple(_study(cohort, row) for row in range(len(cohort))))
+
+
+def _study(cohort: Cohort, row: int) -> Study:
+    truth = cohort.truth
+    number, visit = int(truth.patient[row]), int(truth.visit[row])
+    return Study(
+        name=f"simulated patient {number} of site {cohort.site}, visit {visit}",
+        patient=f"simulated-{cohort.site}-{cohort.seed}-{number}",
+        source=Kept(cohort.canvas[row]),
+        truth={"metastasis": bool(cohort.metastatic[row]), "cardiac": bool(cohort.cardiac[row])},
+        perugini=int(truth.perugini[row]),
+        site=cohort.site,
+        age=float(truth.age[row]),
+        sex=str(truth.sex[row]),
+        tracer=str(truth.tracer[row]),
     )

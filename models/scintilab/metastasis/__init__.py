@@ -1,1 +1,1 @@
-"""The workshop of `models/metastasis`: population, network, training, export. Only the last three need torch."""
+"""The workshop of `models/metastasis`: VGG16 as in Ibrahim et al. 2023 (Cancer Imaging 23:12), on both views."""

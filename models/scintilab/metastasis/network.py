@@ -1,29 +1,23 @@
-"""A small residual network whose answer is nothing but the sum of its map.
+"""VGG16 on both views side by side, as in Ibrahim et al. 2023 (Cancer Imaging 23:12).
 
-Both views pass through the same layers. Each of 64 x 16 cells a view (38 mm square on a 2.4 mm scan) ends
-in one number, its evidence: log odds that this cell adds, never negative. The logit is a constant plus the
-sum of all evidence, so the class-activation map is exact by construction, without gradients: it is the
-answer, cell by cell.
+Each view is scaled to 0 to 1 by its own minimum and maximum, and both lie side by side: 512 x 512. Then VGG16's
+thirteen convolutions, its last max-pool, global average pooling, 512 ReLU, and a two-way softmax, here as the
+difference of its logits. What differs from the paper:
+
+- The picture would be copied to three channels; a first convolution of one channel is the same function.
+- After the scaling a cube root. One hot bladder or injection leaves the skeleton within a hundredth of the range, and
+  without the weights of ImageNet, which are not here, nothing is learnt from that.
+- Batch normalisation while the weights that stand in for ImageNet's are learnt; it is folded into the convolutions.
+- The averages are brought to one scale before the 512.
 """
-
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-CELLS = (64, 16)
-"""Rows and columns of evidence in one view."""
+from scintilab.head import Answer, Head
 
-
-class Answer(NamedTuple):
-    """What the graph returns for N studies."""
-
-    probability: Tensor
-    """[N, 1]."""
-    logit: Tensor
-    """[N, 1], the constant plus the sum of `map`."""
-    map: Tensor
-    """[N, 1, 64, 32], evidence in log odds; left half anterior, right half posterior."""
+BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+"""VGG16: the channels of its convolutions; a max-pool stands between the blocks and after the last."""
 
 
 class Network(nn.Module):
@@ -31,58 +25,50 @@ class Network(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # A canvas pixel of a whole-body scan is twice as tall as wide; the stem makes cells square.
-        self.stem = nn.Sequential(
-            nn.Conv2d(1, 16, (5, 9), stride=(2, 4), padding=(2, 4), bias=False), nn.BatchNorm2d(16), nn.ReLU()
-        )
-        self.local = nn.Sequential(_narrower(16, 32), Residual(32), _narrower(32, 64))
-        self.whereabouts = nn.Parameter(torch.zeros(2, 64, *CELLS))
-        self.regional = nn.Sequential(Residual(64), Residual(64))
-        self.suspicion = nn.Conv2d(64, 1, 1)
-        self.constant = nn.Parameter(torch.tensor(-3.0))
-        nn.init.constant_(self.suspicion.bias, -5.0)
+        blocks = [_block(before[-1], block) for before, block in zip(((1,), *BLOCKS), BLOCKS, strict=False)]
+        self.early = nn.Sequential(*blocks[0], *(layer for block in blocks[1:4] for layer in (nn.MaxPool2d(2), *block)))
+        self.late = nn.Sequential(nn.MaxPool2d(2), *blocks[4])
+        self.head = Head(512, 512)
 
     def forward(self, canvas: Tensor, present: Tensor) -> Answer:
         """Read N studies: canvas [N, 2, 512, 256] of mean counts, present [N, 2] of 0 and 1."""
-        return self.answer(self.suspect(canvas), present)
+        return self.answer(self.features(canvas, present), present)
 
-    def suspect(self, canvas: Tensor) -> Tensor:
-        """Return for each cell how much it looks like a metastasis, [N, 2, 64, 16], any sign."""
-        views = even_brightness(canvas).reshape(-1, 1, *canvas.shape[2:])
-        features = self.local(self.stem(views))
-        features = features.reshape(-1, 2, *features.shape[1:]) + self.whereabouts
-        cells = self.suspicion(self.regional(features.reshape(-1, *features.shape[2:])))
-        return cells.float().reshape(-1, 2, *CELLS)
+    def features(self, canvas: Tensor, present: Tensor) -> Tensor:
+        """Return what the last convolution gives, [N, 512, 32, 32]."""
+        features: Tensor = self.late(self.early(side_by_side(canvas, present)))
+        return features
 
-    def answer(self, suspicion: Tensor, present: Tensor) -> Answer:
-        """Turn suspicion into evidence, lay the views side by side, and add up."""
-        # The clamp changes nothing in theory; engines approximate softplus and may end a hair below nought.
-        evidence = nn.functional.softplus(suspicion).clamp(min=0) / 4 * present[:, :, None, None]
-        beside = evidence.transpose(1, 2).reshape(-1, 1, CELLS[0], 2 * CELLS[1])
-        logit = self.constant + beside.sum(dim=(2, 3))
-        return Answer(torch.sigmoid(logit), logit, beside)
+    def answer(self, features: Tensor, present: Tensor) -> Answer:
+        """Answer from the last convolution's features [N, 512, h, w], in float32.
 
+        The max-pool hands the gradient of each of its cells to one cell below: their sum stays, and Grad-CAM's
+        weights are those of the head over all cells of the map.
+        """
+        features = features.float()
+        hidden = self.hidden(features)
+        logit = self.head.logit(hidden)
+        weights = self.head.channel_weights(hidden, features.shape[2] * features.shape[3])
+        evidence = torch.relu((weights[:, :, None, None] * features).sum(dim=1, keepdim=True))
+        seen = present.repeat_interleave(features.shape[3] // 2, dim=1)[:, None, None]
+        return Answer(torch.sigmoid(logit), logit, evidence * seen)
 
-def even_brightness(canvas: Tensor) -> Tensor:
-    """Scale each view by itself, in square roots, where Poisson noise is even and hot spots weigh little."""
-    root = canvas.clamp(min=0).sqrt()
-    return root / (root.mean(dim=(2, 3), keepdim=True) + 1e-6)
-
-
-class Residual(nn.Module):
-    """Two 3 x 3 convolutions round a short cut."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU()
-        )
-        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return features of the same shape, [n, channels, rows, cols]."""
-        return torch.relu(features + self.second(self.first(features)))
+    def hidden(self, features: Tensor) -> Tensor:
+        """Return the 512 of the head, [N, 512]."""
+        return self.head.hidden(nn.functional.max_pool2d(features, 2).mean(dim=(2, 3)))
 
 
-def _narrower(channels: int, more: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(channels, more, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(more), nn.ReLU())
+def side_by_side(canvas: Tensor, present: Tensor) -> Tensor:
+    """Scale each view to 0 to 1 by itself, take the cube root, and lay the views side by side: [N, 1, h, 2 w]."""
+    low, high = canvas.amin(dim=(2, 3), keepdim=True), canvas.amax(dim=(2, 3), keepdim=True)
+    scaled = (canvas - low) / (high - low).clamp(min=1e-6)
+    views = scaled.clamp(min=0) ** (1 / 3) * present[:, :, None, None]
+    return torch.cat([views[:, :1], views[:, 1:]], dim=3)
+
+
+def _block(channels: int, block: tuple[int, ...]) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for wider in block:
+        layers += [nn.Conv2d(channels, wider, 3, padding=1, bias=False), nn.BatchNorm2d(wider), nn.ReLU()]
+        channels = wider
+    return layers

@@ -35,7 +35,6 @@ from scintilab.archive.simulated import simulated
 from scintilab.archive.split import Parts, given_split, split, union
 from scintilab.archive.survey import survey
 from scintilab.archive.table import open_archive
-from scintilab.metastasis.population import population
 from tests.builders import (
     ANTERIOR,
     OTHER_PATIENT,
@@ -47,6 +46,7 @@ from tests.builders import (
     scan,
     study_uid,
 )
+from tests.unit.scintilab.cohorts import a_cohort
 
 EXAMPLES = Path(__file__).parents[3] / "models" / "metastasis" / "examples"
 ZENODO = (1024, 256)
@@ -177,13 +177,18 @@ def test_png_folder_in_the_layout_of_zenodo(tmp_path: Path) -> None:
     assert [study.truth["metastasis"] for study in batches[1].studies] == [False, True]
 
 
-def test_simulated_cohort_is_an_archive_too(tmp_path: Path) -> None:
-    """A cohort of the phantom is surveyed and read by the same calls, one study a patient."""
-    cohort = population(seed=5, count=3, cache=tmp_path)
-    archive = survey(simulated(cohort, seed=5)).archive()
+def test_simulated_cohort_is_an_archive_too() -> None:
+    """A cohort of the phantom is surveyed and read by the same calls, one study a scan; scans share patients."""
+    cohort = a_cohort(scans=6)
+    archive = survey(simulated(cohort)).archive()
     assert [study.truth["metastasis"] for study in archive.studies] == cohort.metastatic.tolist()
+    assert [study.truth["cardiac"] for study in archive.studies] == cohort.cardiac.tolist()
+    assert [study.perugini for study in archive.studies] == [0, 2] * 3
     assert np.array_equal(only(archive.batches(8)).canvas, cohort.canvas)
     assert len({study.patient for study in archive.studies}) == 3
+    told = archive.studies[5]
+    assert (told.site, told.age, told.sex, told.tracer) == ("A", 70.0, "M", "DPD")
+    assert told.name == "simulated patient 2 of site A, visit 1"
 
 
 def test_one_view_is_enough(tmp_path: Path) -> None:

@@ -1,0 +1,103 @@
+"""How the cardiac classifier learns: half of each batch grade 2 or 3, and where it is known the grade besides.
+
+Scans are moved, shortened and blurred at random, so that other cameras and lossy pictures are no surprise; other
+brightness is none, because a view is scaled by itself. They are never mirrored: the heart is on the left. The
+posterior view is withheld now and then.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from scintilab.cardiac.network import Network
+from scintilab.head import fold
+from scintilab.training.checkpoint import Checkpoint
+from scintilab.training.lesson import Lesson, Rows, balanced, learn, one_cycle
+from scintilab.training.material import UNKNOWN, Material
+from scintilab.training.variety import varied
+
+BATCH = 16
+PEAK = 2e-3
+WITHHELD = 0.3
+"""Share of the scans whose posterior view is not shown."""
+BLURRED = 0.3
+GRADES = 0.5
+"""Weight of the other grades against the question."""
+
+
+class Lengths(NamedTuple):
+    """Epochs, and steps of each."""
+
+    epochs: int
+    steps: int
+
+
+class Pupil(nn.Module):
+    """The network, and what asks for grade 1 and more and for grade 3; the latter is thrown away in the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network: Network = Network()
+        self.grades = nn.Linear(self.network.head.first.out_features, 2)
+
+
+def train(material: Material, folder: Path, terms: Mapping[str, Any], *, seed: int, lengths: Lengths) -> Network:
+    """Take the lesson from where it was left, and return the network, folded, in evaluation mode.
+
+    Args:
+        material: who is learnt from.
+        folder: of the checkpoint.
+        terms: who that is; with seed and lengths it decides the outcome.
+        seed: of the first weights and of every draw.
+        lengths: of the lesson.
+    """
+    terms = {**terms, "seed": seed, **lengths._asdict()}
+    torch.manual_seed(seed)
+    pupil: Pupil = Pupil().to(memory_format=torch.channels_last).train()
+    lesson = Lesson(
+        name="cardiac",
+        epochs=lengths.epochs,
+        steps=lengths.steps,
+        batches=lambda chance: balanced(material.truth, BATCH * lengths.steps // 2, lengths.steps, chance),
+        loss=_loss(pupil, material),
+        rate=one_cycle(PEAK),
+    )
+    optimizer = torch.optim.AdamW(pupil.parameters(), weight_decay=0.02)
+    learn(pupil, optimizer, lesson, Checkpoint(folder / "checkpoint.pt", terms), seed=seed)
+    fold(pupil.eval())
+    return pupil.network
+
+
+def _loss(pupil: Pupil, material: Material) -> Callable[[Rows, np.random.Generator], Tensor]:
+    """Ask for grade 2 and more, and for the other grades where they are known; convolutions run in bfloat16."""
+    network = pupil.network
+
+    def loss(rows: Rows, chance: np.random.Generator) -> Tensor:
+        scans = varied(material.read(rows), chance, blur=BLURRED)
+        canvas, present = torch.from_numpy(scans.canvas), torch.from_numpy(scans.present)
+        with torch.autocast("cpu", torch.bfloat16):
+            features = network.features(canvas, present)
+        hidden = network.hidden(features.float(), _withheld(present, chance))
+        positive = torch.from_numpy(material.truth[rows]).float()
+        asked = binary_cross_entropy_with_logits(network.head.logit(hidden)[:, 0], positive)
+        return asked + GRADES * _grades_loss(pupil.grades(hidden), torch.from_numpy(material.grade[rows]))
+
+    return loss
+
+
+def _withheld(present: Tensor, chance: np.random.Generator) -> Tensor:
+    """Take the posterior view away from some scans that have the anterior one."""
+    withheld = torch.from_numpy(chance.random(len(present)) < WITHHELD) & (present[:, 0] > 0)
+    return torch.stack([present[:, 0], present[:, 1] * ~withheld], dim=1)
+
+
+def _grades_loss(told: Tensor, grade: Tensor) -> Tensor:
+    """Compare what was told, [n, 2], of grade 1 and more and of grade 3, with the grades that are known."""
+    known = (grade != UNKNOWN).float()[:, None]
+    reached = torch.stack([grade >= 1, grade >= 3], dim=1).float()
+    return (binary_cross_entropy_with_logits(told, reached, reduction="none") * known).mean()

@@ -1,0 +1,86 @@
+"""Makes the metastasis classifier: `python -m scintilab.metastasis train`, then `export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from scintilab.evaluate import best_threshold
+from scintilab.examples import Kinds
+from scintilab.examples import examples as write_examples
+from scintilab.graph import Concept, Description
+from scintilab.head import fold
+from scintilab.metastasis.network import Network
+from scintilab.metastasis.train import Lengths
+from scintilab.metastasis.train import train as take_lessons
+from scintilab.training import command
+
+DESCRIPTION = Description(
+    name="metastasis",
+    version="1.0.0",
+    label="bone metastases",
+    requires=("anterior", "posterior"),
+    question=Concept("94222008", "SCT", "Bony metastasis"),
+    site=None,
+    tolerance=(0.02, 0.05),
+    examples=("normal", "metastases"),
+)
+
+KINDS: Kinds = {
+    "normal": lambda disease: not (disease.metastatic or disease.cardiac),
+    "metastases": lambda disease: disease.metastatic,
+}
+FIRST_EXAMPLE = 0
+
+app = command.application(
+    """Make the metastasis classifier: VGG16 as in Ibrahim et al. 2023.
+
+    **train** learns from simulated patients, or from an archive of your own, and **export** writes what is served.
+    A training may be stopped at any time; the same command goes on from there, and ends with the same weights.
+    """
+)
+
+
+@app.command()
+def train(
+    patients: command.Patients = command.PATIENTS,
+    work: command.Work = Path("build/models/metastasis"),
+    archive: command.Table = None,
+    share: command.Share = 1.0,
+    seed: command.Seed = 1,
+    half_epochs: Annotated[int, typer.Option(help="Epochs at half resolution, in place of ImageNet.")] = 6,
+    half_steps: Annotated[int, typer.Option(help="Steps of each, 16 scans a step.")] = 64,
+    epochs: Annotated[int, typer.Option(help="Epochs at full resolution, as in the paper.")] = 6,
+    steps: Annotated[int, typer.Option(help="Steps of each, 3 or 4 scans a step.")] = 200,
+    threads: command.Threads = 2,
+) -> None:
+    """Learn, choose the threshold (Youden), and save the weights: an hour on two cores."""
+    with command.sentences():
+        learners = command.learners("metastasis", patients, share, archive)
+        torch.set_num_threads(threads)
+        folder = work / f"seed-{seed}"
+        lengths = Lengths(half_epochs, half_steps, epochs, steps)
+        network = take_lessons(learners.train, folder, learners.terms, seed=seed, lengths=lengths)
+        command.finish(network, learners.validate, best_threshold, folder)
+
+
+@app.command()
+def export(
+    work: command.Work = Path("build/models/metastasis"),
+    seed: command.Seed = 1,
+    out: command.Out = Path("models/metastasis"),
+) -> None:
+    """Write model.onnx, golden.npz and manifest.toml; run `examples` before, golden outputs are of those."""
+    with command.sentences():
+        command.export(fold(Network().eval()), work / f"seed-{seed}", DESCRIPTION, out)
+
+
+@app.command()
+def examples(out: command.Out = Path("models/metastasis")) -> None:
+    """Write the example studies, out/examples, from patients that nobody learns from."""
+    write_examples(out / "examples", KINDS, first=FIRST_EXAMPLE)
+
+
+if __name__ == "__main__":
+    app()

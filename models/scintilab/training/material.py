@@ -1,0 +1,121 @@
+"""What a training needs of its patients: scans, answers, and as much more as is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scintilab.archive import Archive, Question, Study, read
+from scintilab.archive.split import Parts, given_split, split
+from scintilab.archive.survey import survey
+from scintilab.archive.table import open_archive
+from scintilab.phantom.cohort import Cohort
+from scintilab.phantom.parts import part
+
+UNKNOWN = -1
+
+Rows = NDArray[np.intp]
+
+
+class Scans(NamedTuple):
+    """Some scans, in memory."""
+
+    canvas: NDArray[np.float32]
+    """[n, 2, 512, 256], mean counts per canvas pixel."""
+    present: NDArray[np.float32]
+    """[n, 2]."""
+    foci: NDArray[np.bool_] | None
+    """[n, 4, 512, 256]: metastases on the anterior and posterior canvas, other foci on both; None: nobody knows."""
+
+
+class Material(Protocol):
+    """Who is learnt from, or who the threshold is chosen with."""
+
+    @property
+    def truth(self) -> NDArray[np.bool_]:
+        """The answer to the question, [n]."""
+
+    @property
+    def grade(self) -> NDArray[np.int64]:
+        """Perugini grade [n]; UNKNOWN where nobody knows it."""
+
+    def read(self, rows: Rows, *, foci: bool = False) -> Scans:
+        """Bring some scans to memory, with their foci if asked for and known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """A simulated cohort, where everything is known."""
+
+    cohort: Cohort
+    question: Question
+
+    @property
+    def truth(self) -> NDArray[np.bool_]:
+        """The answer to the question, [n]."""
+        return self.cohort.metastatic if self.question == "metastasis" else self.cohort.cardiac
+
+    @property
+    def grade(self) -> NDArray[np.int64]:
+        """Perugini grade, [n]."""
+        return self.cohort.truth.perugini
+
+    def read(self, rows: Rows, *, foci: bool = False) -> Scans:
+        """Copy some scans to memory."""
+        truth = self.cohort.truth
+        packed = np.concatenate([truth.metastasis_mask[rows], truth.benign_mask[rows]], axis=1) if foci else None
+        return Scans(
+            self.cohort.canvas[rows].astype(np.float32),
+            np.ones((len(rows), 2), np.float32),
+            None if packed is None else np.unpackbits(packed, axis=-1).astype(bool),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Archived:
+    """An archive of real scans: answers, but nobody knows every focus."""
+
+    studies: Sequence[Study]
+    question: Question
+
+    @property
+    def truth(self) -> NDArray[np.bool_]:
+        """The answer to the question, [n]."""
+        return np.array([study.truth[self.question] for study in self.studies])
+
+    @property
+    def grade(self) -> NDArray[np.int64]:
+        """Perugini grade, [n]."""
+        return np.array([UNKNOWN if study.perugini is None else study.perugini for study in self.studies])
+
+    def read(self, rows: Rows, *, foci: bool = False) -> Scans:
+        """Decode some scans."""
+        batch = read([self.studies[row] for row in rows])
+        return Scans(batch.canvas, batch.present, None)
+
+
+def simulated(question: Question, patients: Path, share: float) -> tuple[Material, Material]:
+    """Return who of the site where models are made is learnt from, and who the threshold is chosen with.
+
+    They are simulated once, into the folder `patients`.
+    """
+    return Simulated(part("train", patients, share), question), Simulated(part("validate", patients, share), question)
+
+
+def archived(table: Path, question: Question) -> tuple[Material, Material]:
+    """Return who of an archive is learnt from, and who the threshold is chosen with; the rest judges.
+
+    Raises:
+        Refused: the archive is not as `scintilab.archive` describes it; one line a fault.
+    """
+    parts = _parts(survey(open_archive(table)).archive().asked(question))
+    return Archived(parts.train.studies, question), Archived(parts.validate.studies, question)
+
+
+def _parts(archive: Archive) -> Parts:
+    if any(study.part for study in archive.studies):
+        return given_split(archive)
+    return split(archive, seed=1, train=0.7, validate=0.1, test=0.2)
