@@ -8,7 +8,7 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc --proto_path proto
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install proto check test drill faults demo run lab clean
+.PHONY: help install proto check test drill faults demo run lab evaluate clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -49,6 +49,10 @@ run: install ## stay up: the same processes as production
 
 lab: install ## add what training needs (torch)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[lab]'
+
+evaluate: lab ## judge the shipped models on five sites: evaluation.json, CARD.md, and pages in build/evaluate
+	$(BIN)/python -m scintilab.evaluate metastasis
+	$(BIN)/python -m scintilab.evaluate cardiac
 
 clean: ## remove what was set up and what was made
 	rm -rf .venv var demo build

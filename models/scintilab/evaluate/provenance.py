@@ -1,0 +1,47 @@
+"""What an evaluation belongs to: these weights on this engine, and patients of these priors."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+
+from scintilab.evaluate.answers import Reader
+
+
+@dataclass(frozen=True)
+class Priors:
+    """The file of the phantom's priors: frozen before the sites that judge were simulated."""
+
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Which model read, and how; without `priors` the patients were not simulated."""
+
+    model: str
+    version: str
+    digest: str
+    engine: str
+    precision: str
+    priors: Priors | None
+
+
+def provenance(reader: Reader, *, simulated: bool) -> Provenance:
+    """Say what reads, and of which priors its patients are."""
+    manifest, facts = reader.manifest, reader.engine.describe()
+    return Provenance(
+        manifest.name,
+        manifest.version,
+        manifest.digest,
+        facts.engine,
+        facts.precision,
+        frozen_priors() if simulated else None,
+    )
+
+
+def frozen_priors() -> Priors:
+    """Read version and digest of `scintilab/phantom/priors.toml`."""
+    content = files("scintilab.phantom").joinpath("priors.toml").read_bytes()
+    return Priors(str(tomllib.loads(content.decode())["version"]), hashlib.sha256(content).hexdigest())
