@@ -1,8 +1,9 @@
 """Looks for shortcuts before anything is trained: `python -m scintilab.shortcuts`.
 
-At each of five sites, and for both questions, classifiers try to tell sick from healthy by how the scan was made, by
-pictures without the disease, and by twins: the same patients in the same noise, with the disease removed. One line each
-says how well they did; exit 1 if any did better than chance and nature does not explain it.
+At each of five sites, and among the patients that a model learns from, classifiers try to tell sick from healthy by how
+the scan was made, by pictures without the disease, and by twins: the same patients in the same noise, with the disease
+removed. One line each says how well they did, for both questions; exit 1 if any did better than chance and nature does
+not explain it.
 
 Simulated patients and their twins are made once and kept.
 """
@@ -32,12 +33,16 @@ from scintilab.phantom.parts import part
 from scintilab.shortcuts.suspect import Suspect, suspects, twins_of
 from scintilab.shortcuts.verdict import Verdict, verdicts
 
+TRAIN = "A, to learn from"
 SITES = ("A", "B", "C", "D", "E")
 ON_TWINS: Mapping[Question, Sequence[str]] = {
     "metastasis": ("lesion locations", "hot spots"),
     "cardiac": ("heart ratio", "hot spots"),
 }
 """Baselines that read the disease, so twins must all look healthy to them."""
+
+Pair = tuple[Cohort, Cohort]
+"""Scans, and their twins without disease."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_show_locals=False)
 
@@ -55,8 +60,9 @@ def shortcuts(
     try:
         readers = {folder.name: open_reader(load(folder), work / "answers") for folder in model or ()}
         patients = work / "patients"
-        train, sites = part("train", patients, share), [part(name, patients, share) for name in SITES]
-        found = judged(train, [(site, twins_of(site, patients)) for site in sites], readers, resamples)
+        train, *sites = (part(name, patients, share) for name in ("train", *SITES))
+        pairs = {site.site: (site, twins_of(site, patients)) for site in sites}
+        found = judged((train, twins_of(train, patients)), pairs, readers, resamples)
     except ScintiflowError as error:
         Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
@@ -65,16 +71,13 @@ def shortcuts(
 
 
 def judged(
-    train: Cohort,
-    sites: Sequence[tuple[Cohort, Cohort]],
-    readers: Mapping[str, Reader],
-    resamples: int = RESAMPLES,
+    train: Pair, sites: Mapping[str, Pair], readers: Mapping[str, Reader], resamples: int = RESAMPLES
 ) -> list[Verdict]:
     """Judge both questions.
 
     Args:
-        train: what fitted scores learn from.
-        sites: scans and their twins.
+        train: scans that a model and fitted scores learn from, and their twins.
+        sites: scans of those who judge and their twins, by site.
         readers: trained models, by question.
         resamples: of patients.
     """
@@ -98,20 +101,18 @@ def table(found: Sequence[Verdict]) -> Table:
 
 
 def _tried(
-    question: Question,
-    train: Cohort,
-    sites: Sequence[tuple[Cohort, Cohort]],
-    readers: Mapping[str, Reader],
-    resamples: int,
-) -> list[tuple[Cohort, list[Suspect]]]:
-    rivals = QUESTIONS[question].rivals(train)
+    question: Question, train: Pair, sites: Mapping[str, Pair], readers: Mapping[str, Reader], resamples: int
+) -> dict[str, tuple[Cohort, list[Suspect]]]:
+    """Return who is tried where. Scores are not tried on those whom they were fitted to."""
+    rivals = QUESTIONS[question].rivals(train[0])
     scores: dict[str, Rival] = {name: rivals[name] for name in ON_TWINS[question]}
     if question in readers:
         scores["model"] = partial(_asked, readers[question])
-    return [
-        (scans, suspects(question, scans, same, scores, resamples=resamples))
-        for scans, same in track(sites, f"Shortcuts to {question}")
-    ]
+    pairs = {TRAIN: train, **sites}
+    return {
+        site: (scans, suspects(question, scans, same, {} if site == TRAIN else scores, resamples=resamples))
+        for site, (scans, same) in track(pairs.items(), f"Shortcuts to {question}", total=len(pairs))
+    }
 
 
 def _asked(reader: Reader, cohort: Cohort) -> Values:

@@ -18,7 +18,7 @@ from scintilab.evaluate.scans import Truth
 from scintilab.phantom.cohort import Cohort, twins
 from scintilab.shortcuts.masked import Picture, features, twin, without_chest, without_lesions
 
-FEWEST = 10
+FEWEST = 20
 """Sick patients, and healthy ones, that a test needs."""
 
 PICTURES: Mapping[Question, Mapping[str, Picture]] = {
@@ -64,25 +64,27 @@ def suspects(
     def enough(kept: Truth) -> bool:
         return all(len(np.unique(patient[kept & (truth == sick)])) >= FEWEST for sick in (True, False))
 
-    def area(kept: Truth, score: Values) -> Resampled:
-        value = area_under_curve(truth[kept], score)
-        return Resampled(float(value), area_under_curve(truth[kept], score, weights[:, kept]))
+    def area(rows: NDArray[np.intp], score: Values) -> Resampled:
+        value = area_under_curve(truth[rows], score)
+        return Resampled(float(value), area_under_curve(truth[rows], score, weights[:, rows]))
 
-    def learnt(columns: Features) -> Area:
-        def of(kept: Truth) -> Mapping[str, Resampled]:
-            known = columns[kept], truth[kept], patient[kept]
-            return {name: area(kept, held_back(name, *known)) for name in LEARNERS} if enough(kept) else {}
+    def learnt(name: str, columns: Features, rows: NDArray[np.intp]) -> Resampled:
+        rest, score = held_back(name, columns[rows], truth[rows], patient[rows])
+        return area(rows[rest], score)
 
-        return of
+    def learners(columns: Features) -> Area:
+        return lambda kept: (
+            {name: learnt(name, columns, np.flatnonzero(kept)) for name in LEARNERS} if enough(kept) else {}
+        )
 
     def given(score: Values) -> Area:
-        return lambda kept: {"score": area(kept, score[kept])} if enough(kept) else {}
+        return lambda kept: {"score": area(np.flatnonzero(kept), score[kept])} if enough(kept) else {}
 
     parts = acquisition(scans.truth)
     pictures = {name: features(scans, same, picture) for name, picture in PICTURES[question].items()}
     columns = {**parts, "acquisition": together(parts), **pictures}
     return [
-        *(Suspect(name, False, learnt(column)) for name, column in columns.items()),
+        *(Suspect(name, False, learners(column)) for name, column in columns.items()),
         *(Suspect(f"{name} of the twin", True, given(score(same))) for name, score in scores.items()),
     ]
 

@@ -60,31 +60,34 @@ class Verdict:
 
 
 def verdicts(
-    question: Question, sites: Sequence[tuple[Cohort, Sequence[Suspect]]], *, tables: int = 1
+    question: Question, sites: Mapping[str, tuple[Cohort, Sequence[Suspect]]], *, tables: int = 1
 ) -> list[Verdict]:
-    """Judge all suspects of one question; every site has the same ones.
+    """Judge all suspects of one question.
 
     Args:
         question: whose answer must not be told.
-        sites: their scans and suspects.
+        sites: scans and suspects, by what a line calls them; a suspect may be missing at some.
         tables: how many like this one are shown together.
     """
-    everywhere = list(zip(*(suspects for _, suspects in sites), strict=True))
-    intervals = tables * (len(sites) + 1) * sum(1 if same[0].fixed else 2 for same in everywhere)
-    cohorts = [cohort for cohort, _ in sites]
-    return [verdict for same in everywhere for verdict in _of_suspect(question, cohorts, same, intervals)]
+    tried: dict[str, dict[str, tuple[Cohort, Suspect]]] = {}
+    for site, (cohort, suspects) in sites.items():
+        for suspect in suspects:
+            tried.setdefault(suspect.name, {})[site] = cohort, suspect
+    intervals = tables * 2 * len(tried) * (len(sites) + 1)
+    return [verdict for name, there in tried.items() for verdict in _of_suspect(question, name, there, intervals)]
 
 
 def _of_suspect(
-    question: Question, cohorts: Sequence[Cohort], suspects: Sequence[Suspect], intervals: int
+    question: Question, name: str, there: Mapping[str, tuple[Cohort, Suspect]], intervals: int
 ) -> list[Verdict]:
     """Judge one suspect at each site and over all; where anything is told and has a cause, everything again without."""
-    everybody = [np.ones(len(cohort), np.bool_) for cohort in cohorts]
-    found = _lines(question, cohorts, suspects, everybody, intervals)
-    cause = CAUSES.get((question, suspects[0].name))
+    everybody = {site: np.ones(len(cohort), np.bool_) for site, (cohort, _) in there.items()}
+    found = _lines(question, name, there, everybody, intervals)
+    cause = CAUSES.get((question, name))
     if cause is None or not any(verdict.told for verdict in found):
         return found
-    others = _lines(question, cohorts, suspects, [cause.without(cohort) for cohort in cohorts], intervals)
+    without = {site: cause.without(cohort) for site, (cohort, _) in there.items()}
+    others = _lines(question, name, there, without, intervals)
     return [
         replace(verdict, cause=cause, again=again) if verdict.told else verdict
         for verdict, again in zip(found, others, strict=True)
@@ -93,19 +96,19 @@ def _of_suspect(
 
 def _lines(
     question: Question,
-    cohorts: Sequence[Cohort],
-    suspects: Sequence[Suspect],
-    kept: Sequence[Truth],
+    name: str,
+    there: Mapping[str, tuple[Cohort, Suspect]],
+    kept: Mapping[str, Truth],
     intervals: int,
 ) -> list[Verdict]:
-    areas = {cohort.site: suspect.area(rows) for cohort, suspect, rows in zip(cohorts, suspects, kept, strict=True)}
-    counts = {cohort.site: int(rows.sum()) for cohort, rows in zip(cohorts, kept, strict=True)}
-    areas[MEAN] = _mean({site: area for site, area in areas.items() if area}, counts)
+    areas = {site: suspect.area(kept[site]) for site, (_, suspect) in there.items()}
+    areas[MEAN] = _mean(areas, {site: int(rows.sum()) for site, rows in kept.items()})
+    fixed = any(suspect.fixed for _, suspect in there.values())
     lines = []
     for site, area in areas.items():
-        estimates = {name: together(resampled, intervals) for name, resampled in area.items()}
-        told = any(_told(estimate, suspects[0].fixed) for estimate in estimates.values())
-        lines.append(Verdict(question, suspects[0].name, site, estimates, told))
+        estimates = {by: together(resampled, intervals) for by, resampled in area.items()}
+        told = any(_told(estimate, fixed) for estimate in estimates.values())
+        lines.append(Verdict(question, name, site, estimates, told))
     return lines
 
 
@@ -120,16 +123,16 @@ def _told(area: Estimate, fixed: bool) -> bool:
     return area.low > 0.5 or (fixed and area.high < 0.5)
 
 
-def _mean(areas: Mapping[str, Mapping[str, Resampled]], counts: Mapping[str, int]) -> dict[str, Resampled]:
+def _mean(areas: Mapping[str, Mapping[str, Resampled]], counts: Mapping[str, int]) -> Mapping[str, Resampled]:
     """Average over sites; they are drawn independently, so draw k of one may stand beside draw k of another."""
-    if not areas:
+    known = [site for site, area in areas.items() if area]
+    if not known:
         return {}
-    share = np.array([counts[site] for site in areas], float) / sum(counts[site] for site in areas)
-    names = next(iter(areas.values()))
+    share = np.array([counts[site] for site in known]) / sum(counts[site] for site in known)
     return {
-        name: Resampled(
-            float(share @ [area[name].value for area in areas.values()]),
-            share @ np.stack([area[name].samples for area in areas.values()]),
+        by: Resampled(
+            float(share @ [areas[site][by].value for site in known]),
+            share @ np.stack([areas[site][by].samples for site in known]),
         )
-        for name in names
+        for by in areas[known[0]]
     }

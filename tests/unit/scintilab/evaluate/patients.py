@@ -28,14 +28,31 @@ def cohort(
     return _drawn(site, patients, seed, brightness, uptake, sick, disease=True)
 
 
-def twin(of: Cohort, *, patients: int, brightness: float = 1.0, sick: float = 0.4) -> Cohort:
+def twin(site: str, patients: int, *, seed: int = 0, brightness: float = 1.0, sick: float = 0.4) -> Cohort:
     """Draw the same patients in the same noise, without disease."""
-    return _drawn(of.site, patients, of.seed, brightness, 0.0, sick, disease=False)
+    return _drawn(site, patients, seed, brightness, 0.0, sick, disease=False)
 
 
 def changed(cohort: Cohort, **columns: NDArray[np.generic]) -> Cohort:
     """Return the cohort with other columns of truth."""
     return replace(cohort, truth=cohort.truth._replace(**columns))
+
+
+def brighter(cohort: Cohort, times: float) -> Cohort:
+    """Return the cohort with more counts in every pixel."""
+    return replace(cohort, canvas=(cohort.canvas.astype(np.float32) * times).astype(np.float16))
+
+
+def moved(cohort: Cohort, rows: int) -> Cohort:
+    """Return the cohort further down the table."""
+    return replace(cohort, canvas=np.roll(cohort.canvas, rows, axis=2))
+
+
+def bright_corner(cohort: Cohort, who: NDArray[np.bool_]) -> Cohort:
+    """Return the cohort with a corner of the anterior view that is brighter in some scans."""
+    canvas = cohort.canvas.copy()
+    canvas[who, 0, :16, :16] += 1
+    return replace(cohort, canvas=canvas)
 
 
 def _drawn(
