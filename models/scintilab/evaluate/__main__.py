@@ -34,9 +34,7 @@ from scintilab.evaluate.evaluation import Evaluation
 from scintilab.evaluate.question import QUESTIONS
 from scintilab.evaluate.report import report
 from scintilab.evaluate.tables import Published, shown
-from scintilab.phantom.parts import part
-
-SITES = ("A", "B", "C", "D", "E")
+from scintilab.phantom.parts import JUDGES, part
 
 app = typer.Typer(
     add_completion=False,
@@ -87,7 +85,7 @@ def on_simulated(
     """Judge on simulated patients; write evaluation.json and tables into the model's folder, and the page."""
     folder, patients, published = reader.manifest.folder, work / "patients", QUESTIONS[question].published
     text = _card(folder)
-    sites = [part(name, patients, share) for name in SITES]
+    sites = [part(name, patients, share) for name in JUDGES]
     found, drawn = simulated.judge(
         question, reader, part("train", patients, share), sites, work / "random", reruns=reruns, resamples=resamples
     )

@@ -1,18 +1,16 @@
 """What an evaluation belongs to: these weights on this engine, and patients of these priors."""
 
-import hashlib
-import tomllib
 from dataclasses import dataclass
-from importlib.resources import files
 
 from scintilab.evaluate.answers import Reader
+from scintilab.phantom.priors import digest, priors
 
 
 @dataclass(frozen=True)
 class Priors:
     """The file of the phantom's priors: frozen before the sites that judge were simulated."""
 
-    version: str
+    version: int
     sha256: str
 
 
@@ -43,5 +41,4 @@ def provenance(reader: Reader, *, simulated: bool) -> Provenance:
 
 def frozen_priors() -> Priors:
     """Read version and digest of `scintilab/phantom/priors.toml`."""
-    content = files("scintilab.phantom").joinpath("priors.toml").read_bytes()
-    return Priors(str(tomllib.loads(content.decode())["version"]), hashlib.sha256(content).hexdigest())
+    return Priors(priors()["version"], digest())

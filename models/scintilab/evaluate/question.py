@@ -16,9 +16,7 @@ from scintilab.evaluate.learner import learn
 from scintilab.evaluate.scans import Names, Scores, Truth
 from scintilab.evaluate.tables import Published
 from scintilab.phantom.cohort import Cohort
-
-SUPERSCAN = 10.0
-"""Bone scan index, percent of skeletal mass, from which on so much bone is sick that other organs fade."""
+from scintilab.phantom.foci import SUPERSCAN
 
 Rival = Callable[[Cohort], Values]
 """A score that needs no model, [n], higher meaning sick."""
@@ -67,8 +65,13 @@ def _cardiac(cohort: Cohort) -> Truth:
 
 
 def extent(cohort: Cohort) -> Names:
-    """Tell superscans from scans with some metastases and with none."""
-    return np.where(~cohort.metastatic, "none", np.where(cohort.truth.bsi >= SUPERSCAN, "superscan", "less"))
+    """Tell superscans from scans with fewer metastases and with none."""
+    return np.where(~cohort.metastatic, "none", np.where(superscan(cohort), "superscan", "less"))
+
+
+def superscan(cohort: Cohort) -> Truth:
+    """Tell where so much bone is sick that other organs fade."""
+    return cohort.truth.metastases >= SUPERSCAN
 
 
 def _acquisition(train: Cohort, truth: Truth) -> Rival:

@@ -29,12 +29,11 @@ from scintilab.evaluate.question import QUESTIONS, Rival
 from scintilab.evaluate.simulated import pixels
 from scintilab.evaluate.tables import shown
 from scintilab.phantom.cohort import Cohort
-from scintilab.phantom.parts import part
+from scintilab.phantom.parts import JUDGES, part
 from scintilab.shortcuts.suspect import Suspect, suspects, twins_of
 from scintilab.shortcuts.verdict import Verdict, verdicts
 
 TRAIN = "A, to learn from"
-SITES = ("A", "B", "C", "D", "E")
 ON_TWINS: Mapping[Question, Sequence[str]] = {
     "metastasis": ("lesion locations", "hot spots"),
     "cardiac": ("heart ratio", "hot spots"),
@@ -60,7 +59,7 @@ def shortcuts(
     try:
         readers = {folder.name: open_reader(load(folder), work / "answers") for folder in model or ()}
         patients = work / "patients"
-        train, *sites = (part(name, patients, share) for name in ("train", *SITES))
+        train, *sites = (part(name, patients, share) for name in ("train", *JUDGES))
         pairs = {site.site: (site, twins_of(site, patients)) for site in sites}
         found = judged((train, twins_of(train, patients)), pairs, readers, resamples)
     except ScintiflowError as error:

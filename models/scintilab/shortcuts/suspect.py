@@ -80,9 +80,10 @@ def suspects(
     def given(score: Values) -> Area:
         return lambda kept: {"score": area(np.flatnonzero(kept), score[kept])} if enough(kept) else {}
 
-    parts = acquisition(scans.truth)
+    parts = acquisition(same.truth)
     pictures = {name: features(scans, same, picture) for name, picture in PICTURES[question].items()}
-    columns = {**parts, "acquisition": together(parts), **pictures}
+    counts = {"counts": acquisition(scans.truth)["counts"], "counts of the twin": parts["counts"]}
+    columns = {**parts, **counts, "acquisition": together(parts), **pictures}
     return [
         *(Suspect(name, False, learners(column)) for name, column in columns.items()),
         *(Suspect(f"{name} of the twin", True, given(score(same))) for name, score in scores.items()),

@@ -20,6 +20,9 @@ from scintilab.shortcuts.suspect import Suspect
 MEAN = "mean"
 """In place of a site: the mean over the sites, each by its scans, which sees what one site is too small for."""
 
+Tried = Mapping[str, tuple[Cohort, Suspect]]
+"""One suspect everywhere: scans and suspect, by what a line calls the site."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -32,7 +35,7 @@ class Verdict:
         areas: AUC by learner, its interval holding together with all others; empty where too few patients are.
         told: sick were told from healthy.
         cause: what may excuse it.
-        again: the same on scans without the cause, where it was needed.
+        again: what is left without the cause, where it was needed.
     """
 
     question: Question
@@ -56,7 +59,7 @@ class Verdict:
         if self.again is None or self.cause is None:
             return "SHORTCUT"
         found = ", ".join(map(str, self.again.areas.values())) or "too few patients"
-        return f"{'SHORTCUT, not only' if self.again.told else 'explained'}: {self.cause.words}; without them {found}"
+        return f"{'SHORTCUT, not only' if self.again.told else 'explained'}: {self.cause.words}; without it {found}"
 
 
 def verdicts(
@@ -69,25 +72,24 @@ def verdicts(
         sites: scans and suspects, by what a line calls them; a suspect may be missing at some.
         tables: how many like this one are shown together.
     """
-    tried: dict[str, dict[str, tuple[Cohort, Suspect]]] = {}
+    tried: dict[str, Tried] = {}
     for site, (cohort, suspects) in sites.items():
         for suspect in suspects:
-            tried.setdefault(suspect.name, {})[site] = cohort, suspect
+            tried[suspect.name] = {**tried.get(suspect.name, {}), site: (cohort, suspect)}
     intervals = tables * 2 * len(tried) * (len(sites) + 1)
-    return [verdict for name, there in tried.items() for verdict in _of_suspect(question, name, there, intervals)]
+    return [verdict for name in tried for verdict in _of_suspect(question, name, tried, intervals)]
 
 
-def _of_suspect(
-    question: Question, name: str, there: Mapping[str, tuple[Cohort, Suspect]], intervals: int
-) -> list[Verdict]:
+def _of_suspect(question: Question, name: str, tried: Mapping[str, Tried], intervals: int) -> list[Verdict]:
     """Judge one suspect at each site and over all; where anything is told and has a cause, everything again without."""
+    there = tried[name]
     everybody = {site: np.ones(len(cohort), np.bool_) for site, (cohort, _) in there.items()}
     found = _lines(question, name, there, everybody, intervals)
     cause = CAUSES.get((question, name))
     if cause is None or not any(verdict.told for verdict in found):
         return found
     without = {site: cause.without(cohort) for site, (cohort, _) in there.items()}
-    others = _lines(question, name, there, without, intervals)
+    others = _lines(question, name, tried[cause.instead or name], without, intervals)
     return [
         replace(verdict, cause=cause, again=again) if verdict.told else verdict
         for verdict, again in zip(found, others, strict=True)
@@ -97,7 +99,7 @@ def _of_suspect(
 def _lines(
     question: Question,
     name: str,
-    there: Mapping[str, tuple[Cohort, Suspect]],
+    there: Tried,
     kept: Mapping[str, Truth],
     intervals: int,
 ) -> list[Verdict]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scintilab.phantom.cohort import Cohort, Truth
+from scintilab.phantom.foci import SUPERSCAN
 
 HEIGHT, WIDTH = 512, 256
 HEART = (slice(140, 180), slice(110, 150))
@@ -55,6 +56,13 @@ def bright_corner(cohort: Cohort, who: NDArray[np.bool_]) -> Cohort:
     return replace(cohort, canvas=canvas)
 
 
+def dark_legs(cohort: Cohort, who: NDArray[np.bool_]) -> Cohort:
+    """Return the cohort with a third fewer counts in the legs of some scans."""
+    canvas = cohort.canvas.copy()
+    canvas[who, :, 350:] *= np.float16(2 / 3)
+    return replace(cohort, canvas=canvas)
+
+
 def _drawn(
     site: str, patients: int, seed: int, brightness: float, uptake: float, sick: float, *, disease: bool
 ) -> Cohort:
@@ -95,7 +103,7 @@ def _drawn(
         pose=rng.normal(size=(n, 4)),
         primary=np.full(n, "prostate"),
         perugini=grade.astype(np.int64),
-        metastases=load.astype(np.int64),
+        metastases=np.where(load == 5, SUPERSCAN, load).astype(np.int64),
         bsi=load * 2.5,
         foci=np.stack([load, *rng.poisson(1, (3, n))], axis=1),
         heart_ratio=heart.astype(np.float64),

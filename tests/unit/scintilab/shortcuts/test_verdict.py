@@ -1,17 +1,18 @@
 """What looking for shortcuts promises: what is not there is not found, and what is planted is."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from rich.console import Console
 
 from scintilab.archive import Question
 from scintilab.evaluate.bootstrap import Resampled
 from scintilab.evaluate.hot_spots import hot_spots
-from scintilab.evaluate.question import SUPERSCAN, Rival
+from scintilab.evaluate.question import Rival
 from scintilab.phantom.cohort import Cohort
 from scintilab.shortcuts.__main__ import TRAIN, Pair, judged, table
 from scintilab.shortcuts.suspect import suspects
@@ -53,9 +54,9 @@ def tried(
     return {(verdict.suspect, verdict.site): verdict for verdict in verdicts(question, everywhere)}
 
 
-def planted(sites: Mapping[str, Pair], plant: Callable[[Cohort], Cohort]) -> dict[str, Pair]:
-    """Plant something in the scans of each site."""
-    return {site: (plant(scans), same) for site, (scans, same) in sites.items()}
+def counted(cohort: Cohort, who: NDArray[np.bool_], times: float) -> Cohort:
+    """Return the cohort with more counts in some scans, as the table says; the pictures stay."""
+    return patients.changed(cohort, counts=cohort.truth.counts * np.where(who, times, 1))
 
 
 def test_patients_alike_but_for_their_disease_have_no_shortcut(found: list[Verdict]) -> None:
@@ -71,15 +72,25 @@ def test_patients_alike_but_for_their_disease_have_no_shortcut(found: list[Verdi
 
 
 def test_more_counts_in_the_sick_are_found(sites: dict[str, Pair]) -> None:
-    """A tenth more counts in the sick, where patients differ by a tenth, is a shortcut that no superscan excuses."""
-
-    def more(scans: Cohort) -> Cohort:
-        return patients.changed(scans, counts=scans.truth.counts * np.where(scans.metastatic, 1.1, 1))
-
-    verdict = tried(planted(sites, more), "counts", "height")
+    """A tenth more counts in the sick and in their twins, where patients differ by a tenth, is a shortcut."""
+    more = {
+        site: (counted(scans, scans.metastatic, 1.1), counted(same, scans.metastatic, 1.1))
+        for site, (scans, same) in sites.items()
+    }
+    verdict = tried(more, "counts", "counts of the twin", "acquisition", "height")
+    assert verdict["counts of the twin", MEAN].shortcut
     assert verdict["counts", MEAN].shortcut
-    assert str(verdict["counts", MEAN]).startswith("SHORTCUT, not only: superscans")
+    assert str(verdict["counts", MEAN]).startswith("SHORTCUT, not only: what takes up tracer adds counts")
     assert not verdict["height", MEAN].told
+
+
+def test_counts_of_the_lesions_themselves_are_explained(sites: dict[str, Pair]) -> None:
+    """More counts in the sick, and not in their twins, are told, explained by their cause, and no shortcut."""
+    more = {site: (counted(scans, scans.metastatic, 1.2), same) for site, (scans, same) in sites.items()}
+    verdict = tried(more, "counts", "counts of the twin")["counts", MEAN]
+    assert verdict.told
+    assert not verdict.shortcut
+    assert str(verdict).startswith("explained: what takes up tracer adds counts of its own; without it 0.")
 
 
 def test_bright_corner_of_the_sick_is_found(sites: dict[str, Pair]) -> None:
@@ -95,15 +106,16 @@ def test_bright_corner_of_the_sick_is_found(sites: dict[str, Pair]) -> None:
 
 
 def test_what_nature_explains_is_tested_again_without(sites: dict[str, Pair]) -> None:
-    """More counts in superscans alone are told, explained by their cause, and no shortcut."""
-
-    def more(scans: Cohort) -> Cohort:
-        return patients.changed(scans, counts=scans.truth.counts * np.where(scans.truth.bsi >= SUPERSCAN, 3, 1))
-
-    verdict = tried(planted(sites, more), "counts")["counts", MEAN]
-    assert verdict.told
-    assert not verdict.shortcut
-    assert str(verdict).startswith("explained: superscans take tracer from muscle and kidneys; without them 0.")
+    """Legs that are dark at grade 3 alone are told, explained, and no shortcut; where they are at grade 2 they are one."""
+    for grade, explained in ((3, True), (2, False)):
+        dark = {
+            site: (patients.dark_legs(scans, scans.truth.perugini >= grade), same)
+            for site, (scans, same) in sites.items()
+        }
+        verdict = tried(dark, "picture without chest", question="cardiac")["picture without chest", MEAN]
+        assert verdict.told
+        assert verdict.shortcut is not explained
+        assert ("explained: Perugini 3" in str(verdict)) is explained
 
 
 def test_twins_that_still_look_sick_are_found(sites: dict[str, Pair]) -> None:
