@@ -9,14 +9,14 @@ from scintilab.evaluate.bootstrap import Values
 AT_ONCE = 16
 SQUARE = 2
 """Columns to a row of the same length: a canvas pixel of a whole-body scan is twice as tall as wide."""
-SMOOTH, NEAR, AROUND = 1.0, 7, 25
+SMOOTH, NEAR, AROUND = 1.5, 15, 21
 """Standard deviation of the smoothing, and sides of the squares where a spot is highest and compared; 4.8 mm each."""
-HOT = 2.0
-"""Times the mean of its surroundings, as far as they are body."""
 BODY = 0.3
 """Times the mean of the view; what is below is air."""
-SURE = 6.0
-"""Standard deviations of Poisson noise above the surroundings."""
+HOT = 2.0
+"""Times the mean of its surroundings, as far as they are body."""
+BRIGHT, OF_ALL = 1.5, 97
+"""Times this percentile of the view, which is about the brightest tenth of the body."""
 
 
 def hot_spots(canvas: NDArray[np.floating]) -> Values:
@@ -31,11 +31,9 @@ def _count(canvas: NDArray[np.floating]) -> Values:
     smooth = gaussian_filter(square, (0, 0, SMOOTH, SMOOTH))
     body = (smooth > BODY * smooth.mean((2, 3), keepdims=True)).astype(np.float32)
     around = _mean(square * body) / np.maximum(_mean(body), 1 / AROUND**2)
-    # A Gaussian of this width averages about 4 pi SMOOTH^2 pixels of SQUARE canvas pixels each.
-    noise = np.sqrt(np.maximum(around, 0) / (4 * np.pi * SMOOTH**2 * SQUARE)) + np.finfo(np.float32).tiny
-    hot = (smooth > HOT * around) & (smooth > around + SURE * noise)
+    bright = BRIGHT * np.percentile(smooth, OF_ALL, axis=(2, 3), keepdims=True)
     highest = smooth == maximum_filter(smooth, (1, 1, NEAR, NEAR))
-    return np.asarray((hot & highest).sum((1, 2, 3)), dtype=np.float64)
+    return np.asarray((highest & (smooth > HOT * around) & (smooth > bright)).sum((1, 2, 3)), dtype=np.float64)
 
 
 def _mean(square: NDArray[np.float32]) -> NDArray[np.float32]:

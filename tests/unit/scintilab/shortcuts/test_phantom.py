@@ -10,7 +10,7 @@ from scintilab.shortcuts.suspect import suspects, twins_of
 from scintilab.shortcuts.verdict import Verdict, verdicts
 from tests.unit.scintilab.evaluate import patients
 
-PATIENTS = range(200)
+PATIENTS = range(500)
 SEED = 7
 RESAMPLES = 500
 SCORES = {
@@ -57,4 +57,4 @@ def test_shortcut_planted_in_the_phantom_is_found(pair: Pair) -> None:
     accused = {(verdict.question, verdict.suspect) for verdict in judged(*corner) if verdict.shortcut}
     assert {("metastasis", "picture without lesions"), ("metastasis", "picture of the twin")} <= accused
     sick = {(verdict.question, verdict.suspect) for verdict in judged(scans, scans) if verdict.shortcut}
-    assert {("metastasis", "hot spots of the twin"), ("cardiac", "heart ratio of the twin")} <= sick
+    assert {("metastasis", "foci of the twin"), ("cardiac", "heart ratio of the twin")} <= sick

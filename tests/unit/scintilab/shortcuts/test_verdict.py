@@ -106,7 +106,7 @@ def test_bright_corner_of_the_sick_is_found(sites: dict[str, Pair]) -> None:
 
 
 def test_what_nature_explains_is_tested_again_without(sites: dict[str, Pair]) -> None:
-    """Legs that are dark at grade 3 alone are told, explained, and no shortcut; where they are at grade 2 they are one."""
+    """Legs that are dark at grade 3 alone are told, explained, and no shortcut; dark at grade 2 they are one."""
     for grade, explained in ((3, True), (2, False)):
         dark = {
             site: (patients.dark_legs(scans, scans.truth.perugini >= grade), same)
