@@ -161,7 +161,33 @@ def spoil_golden(folder: Path, array: str) -> None:
     np.savez(folder / "golden.npz", **golden)
 
 
-def _model(nodes: list[onnx.NodeProto], weights: dict[str, Floats], probability: str) -> onnx.ModelProto:
+def beside_graph(*, bias: float = -1.0) -> onnx.ModelProto:
+    """A graph that calls bright scans positive; its map is the views side by side in cells of 16 x 16, rectified."""
+    weights = {
+        "sides": np.array([-1, 1, 512, 512], np.int64),
+        "kernel": np.full((1, 1, 16, 16), 1 / 256, np.float32),
+        "views": np.full((2, 1), bias / 2, np.float32),
+    }
+    nodes = [
+        helper.make_node("Transpose", ["canvas"], ["rows"], perm=[0, 2, 1, 3]),
+        helper.make_node("Reshape", ["rows", "sides"], ["beside"]),
+        helper.make_node("Conv", ["beside", "kernel"], ["evidence"], strides=[16, 16]),
+        helper.make_node("Relu", ["evidence"], ["map"]),
+        helper.make_node("GlobalAveragePool", ["map"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["level"]),
+        helper.make_node("MatMul", ["present", "views"], ["bias"]),
+        helper.make_node("Add", ["level", "bias"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["probability"]),
+    ]
+    return _model(nodes, weights, "probability", cells=(32, 32))
+
+
+def _model(
+    nodes: list[onnx.NodeProto],
+    weights: dict[str, NDArray[np.generic]],
+    probability: str,
+    cells: tuple[int, int] = (32, 16),
+) -> onnx.ModelProto:
     def port(name: str, *shape: int | str) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])
 
@@ -169,7 +195,7 @@ def _model(nodes: list[onnx.NodeProto], weights: dict[str, Floats], probability:
         nodes,
         "bright",
         [port("canvas", 2, 512, 256), port("present", 2)],
-        [port(probability, 1), port("logit", 1), port("map", 1, 32, 16)],
+        [port(probability, 1), port("logit", 1), port("map", 1, *cells)],
         [numpy_helper.from_array(values, name) for name, values in weights.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
