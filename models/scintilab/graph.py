@@ -1,6 +1,7 @@
 """A trained network -> what is served: model.onnx, golden.npz and manifest.toml."""
 
 import hashlib
+import logging
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -83,8 +84,9 @@ def write_graph(network: nn.Module, path: Path) -> None:
     """Write one ONNX file whose only free axis is the batch, weights of convolutions in float16."""
     canvas, present = torch.rand(2, 2, HEIGHT, WIDTH), torch.ones(2, 2)
     batch = torch.export.Dim("N", min=1, max=4096)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it asks for torchvision, which nothing here needs
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of nothing but itself
+        warnings.simplefilter("ignore")  # and warns of nothing but itself
         program = torch.onnx.export(
             network.eval(),
             (canvas, present),
