@@ -5,7 +5,7 @@ cell, whether it holds a metastasis and whether it holds another focus (the phan
 does, the patient's answer alone is learnt). Then as in the paper (Ibrahim et al. 2023) at full resolution: plain
 VGG16, Adam 1e-4, six epochs of 329 sick and as many healthy scans in 200 steps, views swapped at random. What is not
 in the paper: the questions for each cell stay, with less weight; scans are moved and shortened at random; and the first
-four convolutions stay as they are, which saves a fifth of the time.
+four convolutions stay as they are, which saves a quarter of the time.
 """
 
 from collections.abc import Callable, Mapping
