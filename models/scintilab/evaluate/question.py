@@ -28,6 +28,7 @@ class Asked:
 
     Args:
         truth: who is sick, [n].
+        eligible: which scans the runtime would show to the model, [n].
         burden: how much disease, [n].
         load: columns of disease to report apart, beside those of patient and scanner.
         edges: where columns of numbers are cut into bands.
@@ -37,6 +38,7 @@ class Asked:
     """
 
     truth: Callable[[Cohort], Truth]
+    eligible: Callable[[Cohort], Truth]
     burden: Callable[[Cohort], Scores]
     load: Callable[[Cohort], Mapping[str, NDArray[Any]]]
     edges: Mapping[str, Sequence[float]]
@@ -101,6 +103,7 @@ _EDGES: Mapping[str, Sequence[float]] = {"million counts": (0.5, 1, 1.5), "BMI":
 QUESTIONS: Mapping[Question, Asked] = {
     "metastasis": Asked(
         truth=_metastatic,
+        eligible=lambda cohort: cohort.truth.tracer != "PYP",  # which is read for the heart only
         burden=lambda cohort: cohort.truth.bsi,
         load=lambda cohort: {"metastases": cohort.truth.metastases, "extent": extent(cohort)},
         edges={**_EDGES, "metastases": (1, 3, 10)},
@@ -110,6 +113,7 @@ QUESTIONS: Mapping[Question, Asked] = {
     ),
     "cardiac": Asked(
         truth=_cardiac,
+        eligible=lambda cohort: np.ones(len(cohort), np.bool_),
         burden=lambda cohort: cohort.truth.perugini.astype(float),
         load=lambda cohort: {"Perugini": cohort.truth.perugini.astype(str)},
         edges=_EDGES,

@@ -44,6 +44,7 @@ def judge(
         resamples: of patients.
     """
     asked, threshold = QUESTIONS[question], reader.manifest.threshold
+    sites = [site.part(asked.eligible(site)) for site in sites]
     answers = [reader.ask(pixels(site), f"Site {site.site}, {question}") for site in sites]
     scans = [table(asked, site, answer) for site, answer in zip(sites, answers, strict=True)]
     drawn = draw(joined(scans), made_on=train.site, resamples=resamples)
