@@ -15,7 +15,8 @@ from pydicom.uid import JPEGLSLossless
 from scintiflow.dicom.canvas import canvas_view
 from scintilab.phantom.acquisition import draw_acquisition, noise_of
 from scintilab.phantom.camera import scan
-from scintilab.phantom.patient import Disease, draw_disease, draw_patient
+from scintilab.phantom.disease import Disease, draw_disease
+from scintilab.phantom.patient import draw_patient
 from scintilab.phantom.study import study
 
 SITE = "A"

@@ -18,7 +18,7 @@ from torch import nn
 from scintiflow.dicom.canvas import HEIGHT, WIDTH
 from scintilab.examples import canvas
 from scintilab.head import Answer
-from scintilab.phantom.patient import Disease
+from scintilab.phantom.disease import Disease
 
 OPSET = 18
 

@@ -15,7 +15,7 @@ from scintilab.examples import Kinds
 from scintilab.examples import examples as write_examples
 from scintilab.graph import Concept, Description
 from scintilab.head import fold
-from scintilab.phantom.patient import HEALTHY
+from scintilab.phantom.disease import HEALTHY
 from scintilab.training import command
 
 SPECIFICITY = 0.98

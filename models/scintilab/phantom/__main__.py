@@ -13,8 +13,9 @@ from rich.progress import track
 import scintilab.phantom
 from scintilab.phantom.acquisition import draw_acquisition, noise_of
 from scintilab.phantom.camera import scan
+from scintilab.phantom.disease import Disease
 from scintilab.phantom.parts import PARTS, part
-from scintilab.phantom.patient import Disease, draw_patient
+from scintilab.phantom.patient import draw_patient
 from scintilab.phantom.study import study, truth
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")

@@ -22,10 +22,11 @@ from torch import Tensor
 from scintiflow.dicom.canvas import HEIGHT, WIDTH, canvas_view
 from scintilab.phantom.acquisition import draw_acquisition, noise_of
 from scintilab.phantom.camera import Acquisition, counted, expose
+from scintilab.phantom.disease import HEALTHY
 from scintilab.phantom.foci import REGIONS, bone_scan_index
 from scintilab.phantom.heart import heart_ratio
 from scintilab.phantom.outcome import Outcome, draw_outcome, hazard
-from scintilab.phantom.patient import HEALTHY, Patient, draw_patient
+from scintilab.phantom.patient import Patient, draw_patient
 from scintilab.phantom.streams import stream
 from scintilab.phantom.template import template
 

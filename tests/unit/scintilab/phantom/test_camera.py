@@ -6,7 +6,8 @@ import torch
 
 from scintilab.phantom.acquisition import draw_acquisition, noise_of
 from scintilab.phantom.camera import CAMERAS, CANVAS, COLS, ROWS, Acquisition, Exposure, counted, expose, scan
-from scintilab.phantom.patient import HEALTHY, Disease, Patient, draw_patient
+from scintilab.phantom.disease import HEALTHY, Disease
+from scintilab.phantom.patient import Patient, draw_patient
 
 SYMBIA = Acquisition(CAMERAS["Symbia"], activity_mbq=650, hours=3, speed_mm_s=2.3, top_mm=60)
 

@@ -4,8 +4,9 @@ from itertools import product
 
 import numpy as np
 
+from scintilab.phantom.disease import HEALTHY, Disease, draw_disease
 from scintilab.phantom.foci import REGIONS, bone_scan_index
-from scintilab.phantom.patient import HEALTHY, Disease, draw_disease, draw_patient
+from scintilab.phantom.patient import draw_patient
 from scintilab.phantom.skeleton import kind
 from scintilab.phantom.streams import stream
 from scintilab.phantom.template import template

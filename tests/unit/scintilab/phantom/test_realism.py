@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from scintilab.evaluate import area_under_curve
 from scintilab.phantom.acquisition import draw_acquisition, noise_of
 from scintilab.phantom.camera import ROWS, counted, expose
+from scintilab.phantom.disease import HEALTHY, Disease, draw_disease
 from scintilab.phantom.foci import Focus, bone_scan_index
 from scintilab.phantom.heart import heart_ratio
-from scintilab.phantom.patient import HEALTHY, Disease, Patient, draw_disease, draw_patient
+from scintilab.phantom.patient import Patient, draw_patient
 from scintilab.phantom.skeleton import kind
 from scintilab.phantom.template import template
 
