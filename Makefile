@@ -9,7 +9,7 @@ QUICK ?= build/models-quick
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install proto check test drill faults demo run lab models models-quick clean
+.PHONY: help install proto check test drill faults demo run lab models models-quick evaluate clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -69,6 +69,10 @@ models-quick: lab ## the same in minutes, into QUICK: numbers that mean nothing,
 	  $(BIN)/python -m scintilab.$$model export --work $(QUICK)/work/$$model --out $(QUICK)/$$model || exit 1; \
 	done
 	cat $(QUICK)/work/*/*/validation.json
+
+evaluate: lab ## judge the shipped models on five sites: evaluation.json, CARD.md, and pages in build/evaluate
+	$(BIN)/python -m scintilab.evaluate metastasis
+	$(BIN)/python -m scintilab.evaluate cardiac
 
 clean: ## remove what was set up and what was made
 	rm -rf .venv var demo build

@@ -34,15 +34,17 @@ from rich.table import Table
 
 from benchmarks.provenance import provenance
 from scintiflow.config import PORTS, embedded_socket
+from scintiflow.inference.manifest import folders
+from scintiflow.results import ENCODERS
 from scintiflow.sender.c_store import c_store, without_delay
 from scintiflow.stream import Stream, connect
 from tests.pacs import SUCCESS, Tally
-from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack
+from tests.stack import CONFIGURATION, EXAMPLES, SHIPPED, Stack, copies, running_stack
 from tests.waiting import wait_for
 
 _config.STORE_SEND_CHUNKED_DATASET = True  # the files as they are, without a decode in between
 
-RESULTS_A_STUDY = 2
+RESULTS_A_STUDY = len(ENCODERS) * len(folders(SHIPPED))
 MANY, MORE, ONE = "ARCHIVE_A", "ARCHIVE_B", "SCANNER"
 ALLOW = "".join(f'[[allow]]\nae_title = "{title}"\n' for title in (MANY, MORE, ONE))
 AGAIN_SECONDS = 2.0
@@ -187,7 +189,7 @@ def line(**settings: str) -> Iterator[Line]:
         folder = Path(name)
         (folder / "files").mkdir()
         configuration = ALLOW + CONFIGURATION.format(port=destination.port)
-        with running_stack(folder, configuration, **settings) as stack:
+        with running_stack(folder, configuration, models=SHIPPED, **settings) as stack:
             found = Line(stack, destination, folder / "files")
             found.forward(found.studies(1, ONE))
             wait_for(found.drained, seconds=60)

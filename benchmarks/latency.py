@@ -2,8 +2,8 @@
 
 `python -m benchmarks.latency [--quick] [--json FILE]`, from the repository's root. The clock runs from the
 moment the sender reads the C-STORE response to the moment the destination has stored the last result. The stages
-come from the times that the line itself writes down; the bare engine runs in the same session, in turn with the
-studies, on the same scan.
+come from the times that the line itself writes down; the bare engines run in the same session, in turn with the
+studies, on a golden scan.
 """
 
 import argparse
@@ -26,13 +26,14 @@ from rich.table import Table
 from benchmarks.provenance import provenance
 from scintiflow.config import PORTS
 from scintiflow.inference.engine import open_engine
-from scintiflow.inference.manifest import load
+from scintiflow.inference.manifest import Manifest, discover, folders
 from scintiflow.records import Record
+from scintiflow.results import ENCODERS
 from tests.pacs import Pacs
-from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack, send
+from tests.stack import CONFIGURATION, EXAMPLES, SHIPPED, Stack, copies, running_stack, send
 from tests.waiting import wait_for
 
-RESULTS_A_STUDY = 2
+RESULTS_A_STUDY = len(ENCODERS) * len(folders(SHIPPED))
 
 
 def main() -> None:
@@ -56,11 +57,12 @@ def measure(studies: int) -> dict[str, list[float]]:
     with (
         tempfile.TemporaryDirectory() as folder,
         Pacs() as pacs,
-        running_stack(Path(folder), CONFIGURATION.format(port=pacs.port)) as stack,
+        running_stack(Path(folder), CONFIGURATION.format(port=pacs.port), models=SHIPPED) as stack,
     ):
-        engine = bare_engine()
+        engines = bare_engines()
         for number, study in enumerate(track(copies(EXAMPLES, studies + 1), "sending")):
-            stages = send_one(stack, pacs, study) | {"bare engine": engine()}
+            stages = send_one(stack, pacs, study)
+            stages |= {f"bare engine, {name}": engine() for name, engine in engines.items()}
             if number:  # the first one warms
                 for name, seconds in stages.items():
                     found.setdefault(name, []).append(seconds)
@@ -101,9 +103,13 @@ def inside_router(stack: Stack) -> dict[str, float]:
     return {stage: float(sums.get(stage, 0)) for stage in ("decode", "classify", "encode")}
 
 
-def bare_engine() -> Callable[[], float]:
-    """Return what runs the model once, without the line around it, and says how long that took."""
-    manifest = load(Path("models/metastasis"))
+def bare_engines() -> dict[str, Callable[[], float]]:
+    """Return for each model what runs it once, without the line around it, and says how long that took."""
+    return {manifest.name: bare_engine(manifest) for manifest in discover(SHIPPED)}
+
+
+def bare_engine(manifest: Manifest) -> Callable[[], float]:
+    """Return what runs one model once."""
     engine = open_engine(manifest)
     with np.load(manifest.folder / manifest.golden) as golden:
         canvas: NDArray[np.float32] = golden["canvas"][:1]

@@ -19,13 +19,21 @@ FACTS: dict[str, Any] = {
     "question": {"value": "94222008", "scheme": "SCT", "meaning": "Bony metastasis"},
     "site": None,
 }
+CARDIAC: dict[str, Any] = {
+    **FACTS,
+    "digest": "cd" * 32,
+    "label": "cardiac uptake",
+    "requires": ["anterior"],
+    "question": {"value": "PERUGINI-GE2", "scheme": "99SCINTIFLOW", "meaning": "Perugini grade 2 or 3"},
+    "site": {"value": "80891009", "scheme": "SCT", "meaning": "Heart"},
+}
 
 Lie = Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]
 """Turns the true header and the true values of an answer into what is sent."""
 
 
 class Classifier(ThreadingHTTPServer):
-    """Answers like the classifier with one model; its attributes make it fail."""
+    """Answers like the classifier with one model, or with more; its attributes make it fail."""
 
     daemon_threads = True
 
@@ -44,6 +52,8 @@ class Classifier(ThreadingHTTPServer):
         self.output_names = ("probability", "logit", "map")
         self.index: Any = [{"name": "metastasis", "state": "READY"}]
         self.facts: Any = FACTS
+        self.more: dict[str, Any] = {}
+        """Facts of more models by name."""
         self.lie: Lie = lambda head, values: (head, values)
         self.header_length: str | None = None
         self.drips: Callable[[bytes], bool] = lambda question: False
@@ -66,13 +76,18 @@ class Classifier(ThreadingHTTPServer):
         """Where it listens."""
         return f"http://127.0.0.1:{self.server_port}"
 
-    def answer(self) -> tuple[bytes, str]:
-        """Return the body of an answer, and how long it says its header is."""
+    def serve_cardiac(self) -> None:
+        """Serve a second model, which needs the anterior view alone."""
+        self.more["cardiac"] = CARDIAC
+        self.index.append({"name": "cardiac", "state": "READY"})
+
+    def answer(self, model: str) -> tuple[bytes, str]:
+        """Return the body of a model's answer, and how long it says its header is."""
         heat = np.ones(self.map_shape, "<f4").tobytes()
         shapes = [((1, 1), 4), ((1, 1), 4), (self.map_shape, len(heat))]
         outputs = [_output(name, *shape) for name, shape in zip(self.output_names, shapes, strict=True)]
-        parameters = {"engine": "test", "precision": "f32", "digest": FACTS["digest"]}
-        truth = {"model_name": "metastasis", "outputs": outputs, "parameters": parameters}
+        parameters = {"engine": "test", "precision": "f32", "digest": self.more.get(model, FACTS)["digest"]}
+        truth = {"model_name": model, "outputs": outputs, "parameters": parameters}
         head, values = self.lie(truth, np.array([self.probability, 1.0], "<f4").tobytes() + heat)
         said = json.dumps(head).encode()
         return said + values, self.header_length or str(len(said))
@@ -82,16 +97,22 @@ class _Answer(BaseHTTPRequestHandler):
     server: Classifier
 
     def do_GET(self) -> None:
-        self._send(json.dumps({"name": "metastasis", "parameters": self.server.facts}).encode())
+        facts = self.server.more.get(self._model, self.server.facts)
+        self._send(json.dumps({"name": self._model, "parameters": facts}).encode())
 
     def do_POST(self) -> None:
         question = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path.endswith("index"):
             return self._send(json.dumps(self.server.index).encode())
         self.server.asked += 1
-        body, length = self.server.answer()
+        body, length = self.server.answer(self._model)
         headers = {"Inference-Header-Content-Length": length}
         return self._send(body, headers, drips=self.server.drips(question))
+
+    @property
+    def _model(self) -> str:
+        """The model that was asked about: /v2/models/NAME, or something below it."""
+        return self.path.split("/")[3]
 
     def _send(self, body: bytes, headers: dict[str, str] | None = None, *, drips: bool = False) -> None:
         self.send_response(self.server.status)

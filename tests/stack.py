@@ -20,11 +20,14 @@ from scintiflow.dicom.identity import study_folder
 from scintiflow.records import ENDS, Outcome, Record, read_record
 from scintiflow.sender.c_store import c_store
 from scintiflow.store import Store
+from tests.graphs import skeleton
 from tests.ports import free_offset
 from tests.waiting import wait_for
 
 SCINTIFLOW = str(Path(sys.executable).with_name("scintiflow"))
 EXAMPLES = sorted(Path("models/metastasis/examples").glob("*.dcm"))
+SHIPPED = Path("models").resolve()
+"""The models that users get, for claims about them; the line is tested with one that costs no time."""
 
 CONFIGURATION = """
 [[allow]]
@@ -97,13 +100,19 @@ class Stack:
 
 @contextmanager
 def running_stack(
-    folder: Path, configuration: str, *inside: str, seen: Path | None = None, **environment: str
+    folder: Path,
+    configuration: str,
+    *inside: str,
+    models: Path | None = None,
+    seen: Path | None = None,
+    **environment: str,
 ) -> Iterator[Stack]:
     """Run `scintiflow up` until the block ends, behind the command `inside` if there is one; we see its DATA at `seen`.
 
-    Its log is shown when it does not come up.
+    It serves the folder `models`, or one tiny model. Its log is shown when it does not come up.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    served = {"SCINTIFLOW_MODELS": str(models or skeleton(folder / "models"))}
     (folder / "scintiflow.toml").write_text(configuration)
     offset, log = free_offset(), folder / "up.log"
     command = [*inside, SCINTIFLOW, "up", "--data", folder / "data", "--config", folder / "scintiflow.toml"]
@@ -113,7 +122,7 @@ def running_stack(
             [*map(str, command), "--port-offset", str(offset)],
             stdout=output,
             stderr=output,
-            env=os.environ | environment,
+            env=os.environ | served | environment,
         ) as process,
     ):
         stack = Stack(seen or folder / "data", offset, process, log)

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import count, islice
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEGLSLossless
 
+from scintiflow.dicom.canvas import canvas_view
 from scintilab.phantom.acquisition import draw_acquisition, noise_of
 from scintilab.phantom.camera import scan
 from scintilab.phantom.patient import Disease, draw_disease, draw_patient
@@ -22,7 +25,7 @@ SEED = 20250
 Kinds = Mapping[str, Callable[[Disease], bool]]
 
 
-def examples(out: Path, kinds: Kinds, *, first: int, each: int = 4) -> None:
+def examples(out: Path, kinds: Kinds, *, first: int, each: int) -> None:
     """Write NM files, losslessly compressed, named by kind and number from 1.
 
     Args:
@@ -37,11 +40,21 @@ def examples(out: Path, kinds: Kinds, *, first: int, each: int = 4) -> None:
             example(number).save_as(out / f"{name}-{place}.dcm", enforce_file_format=True)
 
 
+def canvas(is_one: Callable[[Disease], bool], first: int) -> NDArray[np.float32]:
+    """Return the canvas [2, 512, 256] of the first such patient: golden outputs are of these."""
+    number = next(numbers(is_one, first))
+    return np.stack([canvas_view(view) for view in _counts(number)])
+
+
 def example(number: int) -> Dataset:
     """Scan one simulated patient and describe the scan as a study of its own."""
     patient, how = draw_patient(SEED, SITE, number), draw_acquisition(SEED, SITE, number)
-    counts = scan(patient, how, noise_of(SEED, SITE, number))
-    return study(patient, how, counts, number=number, transfer_syntax=JPEGLSLossless)
+    return study(patient, how, _counts(number), number=number, transfer_syntax=JPEGLSLossless)
+
+
+def _counts(number: int) -> NDArray[np.uint16]:
+    patient, how = draw_patient(SEED, SITE, number), draw_acquisition(SEED, SITE, number)
+    return scan(patient, how, noise_of(SEED, SITE, number))
 
 
 def numbers(is_one: Callable[[Disease], bool], first: int) -> Iterator[int]:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,11 +13,12 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from pydicom import dcmread
 from torch import nn
 
-from scintiflow.dicom.canvas import HEIGHT, WIDTH, canvas_view
+from scintiflow.dicom.canvas import HEIGHT, WIDTH
+from scintilab.examples import canvas
 from scintilab.head import Answer
+from scintilab.phantom.patient import Disease
 
 OPSET = 18
 
@@ -65,15 +67,15 @@ class Description(NamedTuple):
     site: Concept | None
     tolerance: tuple[float, float]
     """Of the probability, and of the map as a share of its maximum."""
-    examples: tuple[str, str]
-    """A healthy one and a sick one, by the beginning of their names; golden outputs are of these."""
+    golden: tuple[Callable[[Disease], bool], Callable[[Disease], bool]]
+    """Who is healthy and who is sick: golden outputs are of the first example patient of each."""
 
 
 def serve(network: nn.Module, threshold: float, description: Description, out: Path) -> str:
-    """Write graph, golden outputs of out/examples, and manifest; return the graph's digest."""
+    """Write graph, golden outputs of two example patients, and manifest; return the graph's digest."""
     graph = out / "model.onnx"
     write_graph(network, graph)
-    healthy, sick = (_canvas(out / "examples" / f"{name}-1.dcm") for name in description.examples)
+    healthy, sick = (canvas(is_one, first=0) for is_one in description.golden)
     np.savez_compressed(out / "golden.npz", allow_pickle=False, **golden(graph, healthy, sick))
     digest = hashlib.sha256(graph.read_bytes()).hexdigest()
     (out / "manifest.toml").write_text(manifest(description, digest, threshold), encoding="utf-8")
@@ -148,7 +150,3 @@ def manifest(description: Description, digest: str, threshold: float) -> str:
 
 def _keys(concept: Concept) -> str:
     return "\n".join(f'{key} = "{value}"' for key, value in concept._asdict().items())
-
-
-def _canvas(example: Path) -> NDArray[np.float32]:
-    return np.stack([canvas_view(view) for view in dcmread(example).pixel_array])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset
 
+from tests.graphs import skeleton_and_heart
 from tests.pacs import Pacs
 from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack, send
 from tests.waiting import wait_for
@@ -15,7 +16,7 @@ from tests.waiting import wait_for
 STUDIES = 20
 STUDIES_BETWEEN_FAULTS = 2
 IN_FLIGHT = 3
-RESULTS_A_STUDY = 2
+RESULTS_A_STUDY = 4
 
 
 def kill(words: str, *, youngest: bool = False) -> Callable[[Stack], None]:
@@ -68,9 +69,9 @@ def accepted(stack: Stack, study: Dataset) -> bool:
 
 @pytest.mark.slow
 def test_every_acknowledged_study_comes_back_whatever_is_killed(tmp_path: Path) -> None:
-    """kill -9 of each process once, and of Redis with its data: each study is delivered once, as two results."""
-    studies = copies(EXAMPLES, STUDIES)
-    with Pacs() as pacs, running_stack(tmp_path, CONFIGURATION.format(port=pacs.port)) as stack:
+    """kill -9 of each process once, and of Redis with its data: each study is delivered once, two results a model."""
+    studies, models = copies(EXAMPLES, STUDIES), skeleton_and_heart(tmp_path / "models")
+    with Pacs() as pacs, running_stack(tmp_path, CONFIGURATION.format(port=pacs.port), models=models) as stack:
         sending = threading.Thread(target=stream_in, args=(stack, pacs, studies))
         sending.start()
         for number, fault in enumerate(FAULTS.values(), start=1):
@@ -82,6 +83,6 @@ def test_every_acknowledged_study_comes_back_whatever_is_killed(tmp_path: Path) 
         outcomes = [stack.outcome(study.StudyInstanceUID, seconds=90) for study in studies]
         results = [pacs.of_study(study.StudyInstanceUID) for study in studies]
     assert [outcome.state for outcome in outcomes] == ["delivered"] * STUDIES
-    assert [sorted(result.Modality for result in found) for found in results] == [["OT", "SR"]] * STUDIES
+    assert [sorted(result.Modality for result in found) for found in results] == [["OT", "OT", "SR", "SR"]] * STUDIES
     for uid in pacs.objects:
         assert len({digest for sent, digest in pacs.received if sent == uid}) == 1, "one instance, one content"

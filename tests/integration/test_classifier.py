@@ -17,11 +17,13 @@ import numpy as np
 import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pydicom.sr.coding import Code
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from scintiflow.config import PORTS
 from scintiflow.dicom.writing import Patient, whole_body_image
-from tests.graphs import Floats, answer, bright_graph, model_folder, scans, spoil_golden, undefined_graph
+from tests.builders import file_bytes, labelled, scan
+from tests.graphs import CARDIAC, Floats, answer, bright_graph, model_folder, scans, spoil_golden, undefined_graph
 from tests.ports import free_offset, is_free
 from tests.waiting import wait_for
 
@@ -78,11 +80,12 @@ def is_gone(process: psutil.Process) -> bool:
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A classifier with a model on each engine, and one that divides by zero on dark scans."""
+    """A classifier with a model on each engine, one for the heart, and one that divides by zero on dark scans."""
     models = tmp_path_factory.mktemp("models")
     model_folder(models, "bright")
     model_folder(models, "undefined", graph=undefined_graph())
     model_folder(models, "ort", engine="onnxruntime")
+    model_folder(models, "heart", asks=CARDIAC)
     with started(models) as (client, _):
         wait_for(lambda: is_ready(client), SECONDS_TO_START)
         yield client
@@ -228,7 +231,7 @@ def test_health_and_index_agree_once_all_is_ready(client: httpx.Client) -> None:
     assert client.get("/v2").json()["extensions"] == ["binary_tensor_data"]
     index = client.post("/v2/repository/index", json={"ready": True}).json()
     assert [(entry["name"], entry["version"], entry["state"]) for entry in index] == [
-        (name, "0.1.0", "READY") for name in ("bright", "ort", "undefined")
+        (name, "0.1.0", "READY") for name in ("bright", "heart", "ort", "undefined")
     ]
 
 
@@ -300,7 +303,7 @@ def test_one_file_is_classified(client: httpx.Client) -> None:
 
 
 def test_a_model_without_its_views_does_not_guess(client: httpx.Client) -> None:
-    """One anterior view is not assessed by models that need both, and they say which is missing."""
+    """One anterior view is assessed by the model that needs no other; the others say which is missing."""
     image = whole_body_image(
         np.full((1, 256, 128), 40, np.uint16),
         patient=Patient("Doe^Jane", "4711", datetime(1960, 2, 1).date(), "F"),
@@ -311,10 +314,21 @@ def test_a_model_without_its_views_does_not_guess(client: httpx.Client) -> None:
     image.save_as(file, enforce_file_format=True)
     said = client.post("/classify", content=file.getvalue()).json()
     assert [view["view"] for view in said["views"]] == ["anterior"]
-    for finding in said["findings"]:
+    findings = {finding["model"]: finding for finding in said["findings"]}
+    assert findings.pop("heart")["status"] == "assessed"
+    for finding in findings.values():
         assert (finding["status"], finding["reason"]) == ("not_assessed", "posterior view missing")
         assert finding["probability"] is None
         assert finding["positive"] is None
+
+
+def test_pyrophosphate_is_for_the_heart_alone(client: httpx.Client) -> None:
+    """A scan with pyrophosphate is assessed by the cardiac model only, as it is when a PACS sends it."""
+    image = labelled(scan(), tracer=Code("764821009", "SCT", "Pyrophosphate"))
+    said = client.post("/classify", content=file_bytes(image)).json()
+    statuses = {finding["model"]: finding["status"] for finding in said["findings"]}
+    assert statuses.pop("heart") == "assessed"
+    assert set(statuses.values()) == {"not_assessed"}
 
 
 def test_a_file_that_is_not_for_us_is_refused_with_the_reason(client: httpx.Client) -> None:

@@ -11,7 +11,9 @@ import pytest
 from pydicom import Dataset, dcmread
 from redis import Redis
 
+from scintiflow.contracts.v1.finding_pb2 import Finding
 from scintiflow.contracts.v1.study_pb2 import StudyReady
+from scintiflow.dicom.eligibility import CARDIAC_ONLY
 from scintiflow.errors import Failed, ScintiflowError, Unavailable
 from scintiflow.records import Record, note, read_findings, read_record, result_path
 from scintiflow.store import Store
@@ -150,12 +152,55 @@ def test_a_missing_view_ends_as_incomplete_with_the_sentence(
     assert not (store.study(record_of(store, delivery).folder) / "results").exists()
 
 
+def test_one_view_is_answered_by_the_model_that_needs_no_other(
+    store: Store, redis: Redis, classifier: Classifier
+) -> None:
+    """Who can answer sends report and picture, and both name the model that could not, with its reason."""
+    classifier.serve_cardiac()
+    delivery = stored(store, _anterior_only(example()))
+    a_router(store, redis, classifier.url).read(delivery)
+    record = record_of(store, delivery)
+    assert record.outcome.state == "delivering"
+    sent = [(result.model, result.kind) for result in record.deliveries[0].results]
+    assert sent == [("cardiac", "report"), ("cardiac", "picture")]
+    statuses = {finding.model: (finding.status, finding.reason) for finding in read_findings(store, record.folder, 1)}
+    assert statuses["metastasis"] == (Finding.STATUS_NOT_ASSESSED, "posterior view missing")
+    assert statuses["cardiac"] == (Finding.STATUS_ASSESSED, "")
+    assert "metastasis: not assessed: posterior view missing." in _said(store, record, "cardiac")
+    assert classifier.asked == 1
+
+
+def test_two_models_report_apart_on_the_same_scan(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """Each model's report and picture are instances of their own, the two of a kind in one series of the study."""
+    classifier.serve_cardiac()
+    delivery = stored(store, example())
+    a_router(store, redis, classifier.url).read(delivery)
+    record = record_of(store, delivery)
+    made = [dcmread(result_path(store, record.folder, result.name)) for result in record.deliveries[0].results]
+    assert [result.Modality for result in made] == ["SR", "OT", "SR", "OT"]
+    assert len({result.SOPInstanceUID for result in made}) == 4
+    assert len({result.SeriesInstanceUID for result in made}) == 2
+    assert len({result.StudyInstanceUID for result in made}) == 1
+    assert "Heart" in _meanings(made[0]), "models in order of name"
+    assert "Heart" not in _meanings(made[2])
+
+
+def test_a_pyrophosphate_scan_is_read_by_the_cardiac_model_alone(
+    store: Store, redis: Redis, classifier: Classifier
+) -> None:
+    """The cardiac model answers for it, and its report says why the other one did not."""
+    classifier.serve_cardiac()
+    delivery = stored(store, _pyrophosphate(example()))
+    a_router(store, redis, classifier.url).read(delivery)
+    record = record_of(store, delivery)
+    assert {result.model for result in record.deliveries[0].results} == {"cardiac"}
+    assert "pyrophosphate scans are for cardiac models only" in _said(store, record, "cardiac")
+    assert CARDIAC_ONLY in _said(store, record, "cardiac")
+
+
 def test_a_pyrophosphate_scan_is_not_read_for_metastases(store: Store, redis: Redis, classifier: Classifier) -> None:
     """PYP shows the heart, not the skeleton: only a cardiac model may answer."""
-    scan = example()
-    scan.RadiopharmaceuticalInformationSequence[0].RadiopharmaceuticalCodeSequence[0].CodeValue = "764821009"
-    scan.RadiopharmaceuticalInformationSequence[0].Radiopharmaceutical = "PYP"
-    delivery = stored(store, scan)
+    delivery = stored(store, _pyrophosphate(example()))
     a_router(store, redis, classifier.url).read(delivery)
     outcome = record_of(store, delivery).outcome
     assert (outcome.state, "cardiac models only" in outcome.reason) == ("incomplete", True)
@@ -282,3 +327,21 @@ def _anterior_only(scan: Dataset) -> Dataset:
 
 def _lines(store: Store, folder: str) -> list[bytes]:
     return (store.study(folder) / "events.jsonl").read_bytes().splitlines()
+
+
+def _pyrophosphate(scan: Dataset) -> Dataset:
+    """Say that pyrophosphate was injected."""
+    dose = scan.RadiopharmaceuticalInformationSequence[0]
+    dose.RadiopharmaceuticalCodeSequence[0].CodeValue, dose.Radiopharmaceutical = "764821009", "PYP"
+    return scan
+
+
+def _said(store: Store, record: Record, model: str) -> str:
+    """What the report of a model says in sentences."""
+    report = dcmread(result_path(store, record.folder, f"r1-{model}-report"))
+    return "\n".join(item.value for item in report.iterall() if item.keyword == "TextValue")
+
+
+def _meanings(report: Dataset) -> set[str]:
+    """The meaning of every code in a report."""
+    return {item.value for item in report.iterall() if item.keyword == "CodeMeaning"}

@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from scintiflow.config import PORTS, embedded_socket
+from tests.graphs import skeleton
 from tests.ports import free_offset, free_port
 from tests.stack import CONFIGURATION, SCINTIFLOW, Stack, running_stack
 from tests.waiting import wait_for
@@ -73,7 +74,7 @@ def test_everything_is_ready_and_says_what_runs(stack: Stack) -> None:
         ("ready", 0, 0),
         ("results:pacs", 0, 0),
     ]
-    assert [engine["model"] for engine in found["engines"]] == ["metastasis"]
+    assert [engine["model"] for engine in found["engines"]] == ["skeleton"]
     assert all(found["engines"][0][fact] for fact in ("engine", "precision", "device"))
     assert set(found["disk"]) == {"used_bytes", "free_bytes"}
 
@@ -256,7 +257,8 @@ def test_a_hopeless_process_is_started_for_ever_and_hurts_nobody(tmp_path: Path)
         subprocess.Popen(
             [*map(str, command), "--port-offset", str(offset)],
             stderr=log,
-            env=os.environ | {"SCINTIFLOW_KEEPER_QUIET_SECONDS": "0"},
+            env=os.environ
+            | {"SCINTIFLOW_KEEPER_QUIET_SECONDS": "0", "SCINTIFLOW_MODELS": str(skeleton(tmp_path / "models"))},
         ) as process,
     ):
         stack = Stack(tmp_path / "data", offset, process, tmp_path / "up.log")
@@ -273,8 +275,7 @@ def test_a_process_that_cannot_be_started_is_tried_again_and_holds_nobody_up(tmp
     """While the system starts no process, as without a working folder, the others are heard, and Ctrl-C is too."""
     here = tmp_path / "here"
     here.mkdir()
-    models = str(Path("models").resolve())
-    with running_stack(tmp_path, RULES, "env", f"--chdir={here}", SCINTIFLOW_MODELS=models) as stack:
+    with running_stack(tmp_path, RULES, "env", f"--chdir={here}") as stack:
         here.rmdir()
         min(stack.running("scintiflow.keeper"), key=lambda process: process.create_time()).kill()
         wait_for(lambda: "error in 'keeper'" in stack.log.read_text())

@@ -15,9 +15,16 @@ from scintilab.examples import Kinds
 from scintilab.examples import examples as write_examples
 from scintilab.graph import Concept, Description
 from scintilab.head import fold
+from scintilab.phantom.patient import HEALTHY
 from scintilab.training import command
 
 SPECIFICITY = 0.98
+
+KINDS: Kinds = {
+    "cardiac": lambda disease: disease.cardiac and not disease.metastatic,
+    "both": lambda disease: disease.cardiac and disease.metastatic,
+}
+FIRST_EXAMPLE = 1000
 
 DESCRIPTION = Description(
     name="cardiac",
@@ -27,14 +34,8 @@ DESCRIPTION = Description(
     question=Concept("PERUGINI-GE2", "99SCINTIFLOW", "Perugini grade 2 or 3 uptake"),
     site=Concept("80891009", "SCT", "Heart"),
     tolerance=(0.02, 0.05),
-    examples=("normal", "uptake"),
+    golden=(lambda disease: disease == HEALTHY, KINDS["cardiac"]),
 )
-
-KINDS: Kinds = {
-    "normal": lambda disease: not (disease.metastatic or disease.cardiac),
-    "uptake": lambda disease: disease.cardiac,
-}
-FIRST_EXAMPLE = 1000
 
 app = command.application(
     """Make the cardiac classifier: does the heart take up the tracer as Perugini grade 2 or 3 does?
@@ -71,7 +72,7 @@ def export(
     seed: command.Seed = 1,
     out: command.Out = Path("models/cardiac"),
 ) -> None:
-    """Write model.onnx, golden.npz and manifest.toml; run `examples` before, golden outputs are of those."""
+    """Write model.onnx, golden.npz and manifest.toml."""
     with command.sentences():
         command.export(fold(Network().eval()), work / f"seed-{seed}", DESCRIPTION, out)
 
@@ -79,7 +80,7 @@ def export(
 @app.command()
 def examples(out: command.Out = Path("models/cardiac")) -> None:
     """Write the example studies, out/examples, from patients that nobody learns from."""
-    write_examples(out / "examples", KINDS, first=FIRST_EXAMPLE)
+    write_examples(out / "examples", KINDS, first=FIRST_EXAMPLE, each=2)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from scintilab.evaluate.bootstrap import Estimate, Values
 from scintilab.evaluate.discrimination import area_under_curve, f1, sensitivity, specificity
 from scintilab.evaluate.drawn import Drawn
 from scintilab.evaluate.pointing import Pointing, pointing
+from scintilab.evaluate.provenance import Provenance
 from scintilab.evaluate.scans import Scores
 from scintilab.evaluate.site import Site, judge
 from scintilab.evaluate.survival import Outcome, outcome
@@ -66,6 +67,7 @@ class Evaluation:
     logrank_p: float | None
     survival: Outcome | None
     null_survival: Outcome | None
+    provenance: Provenance | None
 
     def document(self) -> dict[str, Any]:
         """Return it as plain values: rounded, and null where there is no number."""
@@ -84,6 +86,7 @@ def evaluate(
     edges: Mapping[str, Sequence[float]] | None = None,
     prevalences: Sequence[float] = (),
     beside: Beside | None = None,
+    provenance: Provenance | None = None,
 ) -> Evaluation:
     """Measure a model.
 
@@ -94,6 +97,7 @@ def evaluate(
         edges: where columns of numbers in `drawn.scans.strata` are cut into bands.
         prevalences: for which to give predictive values, 0 to 1.
         beside: what to compare with.
+        provenance: of which weights, engine and priors this is; None where nobody knows.
     """
     beside = beside or Beside()
     fate = outcome(drawn, threshold)
@@ -119,6 +123,7 @@ def evaluate(
         logrank_p=fate.logrank_p if fate else None,
         survival=fate,
         null_survival=outcome(beside.null, threshold) if beside.null else None,
+        provenance=provenance,
     )
 
 

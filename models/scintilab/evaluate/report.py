@@ -53,11 +53,6 @@ def report(
     )
 
 
-def card(evaluation: Evaluation, published: Published | None = None) -> str:
-    """Return the tables for the model's CARD.md."""
-    return "\n\n".join(table.markdown() for table in tables(evaluation, published)) + "\n"
-
-
 def _figure(picture: Picture) -> str:
     data = base64.b64encode(picture.png).decode()
     return (

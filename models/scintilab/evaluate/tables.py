@@ -71,11 +71,12 @@ def _discrimination(evaluation: Evaluation, published: Published) -> Table:
         for name, site in evaluation.sites.items()
     ]
     rows.append((f"mean of {', '.join(evaluation.mean.sites)}", "", "", "", *map(shown, _measures(evaluation.mean))))
+    for name, baseline in evaluation.baselines.items():
+        rows.append((f"{name}, no model: mean", "", "", "", shown(baseline.mean_auc), *[""] * 5))
     for name, said in published.items():
         numbers = (f"{said[measure]:.3f}" if measure in said else "" for measure in ("auc", "tpr", "tnr"))
-        rows.append(
-            (f"{name}, other patients", "", "", "", *numbers, "", "", f"{said['f1']:.3f}" if "f1" in said else "")
-        )
+        f1 = f"{said['f1']:.3f}" if "f1" in said else ""
+        rows.append((f"{name}: other patients, not comparable directly", "", "", "", *numbers, "", "", f1))
     return _table(
         evaluation,
         f"Discrimination by site at the frozen threshold {evaluation.threshold:g}, with 95 % intervals from"

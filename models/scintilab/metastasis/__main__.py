@@ -16,6 +16,12 @@ from scintilab.metastasis.train import Lengths
 from scintilab.metastasis.train import train as take_lessons
 from scintilab.training import command
 
+KINDS: Kinds = {
+    "normal": lambda disease: not (disease.metastatic or disease.cardiac),
+    "metastases": lambda disease: disease.metastatic and not disease.cardiac,
+}
+FIRST_EXAMPLE = 0
+
 DESCRIPTION = Description(
     name="metastasis",
     version="1.0.0",
@@ -24,14 +30,8 @@ DESCRIPTION = Description(
     question=Concept("94222008", "SCT", "Bony metastasis"),
     site=None,
     tolerance=(0.02, 0.05),
-    examples=("normal", "metastases"),
+    golden=(KINDS["normal"], KINDS["metastases"]),
 )
-
-KINDS: Kinds = {
-    "normal": lambda disease: not (disease.metastatic or disease.cardiac),
-    "metastases": lambda disease: disease.metastatic,
-}
-FIRST_EXAMPLE = 0
 
 app = command.application(
     """Make the metastasis classifier: VGG16 as in Ibrahim et al. 2023.
@@ -51,11 +51,11 @@ def train(
     seed: command.Seed = 1,
     half_epochs: Annotated[int, typer.Option(help="Epochs at half resolution, in place of ImageNet.")] = 6,
     half_steps: Annotated[int, typer.Option(help="Steps of each, 16 scans a step.")] = 64,
-    epochs: Annotated[int, typer.Option(help="Epochs at full resolution, as in the paper.")] = 6,
+    epochs: Annotated[int, typer.Option(help="Epochs at full resolution; the paper has 6.")] = 3,
     steps: Annotated[int, typer.Option(help="Steps of each, 3 or 4 scans a step.")] = 200,
     threads: command.Threads = 2,
 ) -> None:
-    """Learn, choose the threshold (Youden), and save the weights: an hour on two cores."""
+    """Learn, choose the threshold (Youden), and save the weights: 40 minutes on two cores."""
     with command.sentences():
         learners = command.learners("metastasis", patients, share, archive)
         torch.set_num_threads(threads)
@@ -71,7 +71,7 @@ def export(
     seed: command.Seed = 1,
     out: command.Out = Path("models/metastasis"),
 ) -> None:
-    """Write model.onnx, golden.npz and manifest.toml; run `examples` before, golden outputs are of those."""
+    """Write model.onnx, golden.npz and manifest.toml."""
     with command.sentences():
         command.export(fold(Network().eval()), work / f"seed-{seed}", DESCRIPTION, out)
 
@@ -79,7 +79,7 @@ def export(
 @app.command()
 def examples(out: command.Out = Path("models/metastasis")) -> None:
     """Write the example studies, out/examples, from patients that nobody learns from."""
-    write_examples(out / "examples", KINDS, first=FIRST_EXAMPLE)
+    write_examples(out / "examples", KINDS, first=FIRST_EXAMPLE, each=4)
 
 
 if __name__ == "__main__":

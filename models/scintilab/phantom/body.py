@@ -168,7 +168,8 @@ def _section(part: _Part, outward: int, pose: Pose, stout: float) -> tuple[slice
     heights = Z[rows]
 
     def at(values: Array) -> Array:
-        return np.interp(heights, z, values)[:, None]
+        profile: Array = np.interp(heights, z, values)[:, None]
+        return profile
 
     half_width = half_width[order] * stout * pose.scale[0]
     half_depth = half_depth[order] * stout * pose.scale[1] ** 0.5

@@ -46,6 +46,13 @@ _AT_ONCE = {"cpu": 1, "cuda": 32}
 """Patients: a processor's caches hold one, and its answer must not depend on who comes along."""
 
 Processing = Literal["none", "smoothed", "resampled"]
+_TAPS: dict[Processing, tuple[tuple[float, ...], ...]] = {
+    "none": (),
+    "smoothed": ((0.25, 0.5, 0.25),),
+    "resampled": ((0.34, 0.66),),
+}
+"""What a console's software does, unasked, along rows and columns: binomial smoothing, or pixels of another size put on
+this matrix by a straight line between neighbours, a third of a pixel off. Counts stay whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ class Acquisition(NamedTuple):
     @property
     def sensitivity(self) -> float:
         """Counts for each share of the body's activity that leaves towards a detector."""
-        left = self.activity_mbq * _RETAINED * 0.5 ** (self.hours / _HALF_LIFE)
+        left = float(self.activity_mbq * _RETAINED * 0.5 ** (self.hours / _HALF_LIFE))
         return left * self.camera.sensitivity * self.seconds
 
 
@@ -121,7 +128,10 @@ def scan(patient: Patient, how: Acquisition, noise: np.random.Generator) -> NDAr
 def counted(rate: Tensor, how: Acquisition, noise: np.random.Generator) -> NDArray[np.uint16]:
     """Draw what a detector counts, [2, 1024, 256], and do to it what the site's software does."""
     counts = noise.poisson(rate.cpu().numpy())
-    return _PROCESS[how.processing](counts).clip(0, 65535).astype(np.uint16)
+    for taps in _TAPS[how.processing]:
+        counts = np.rint(convolve1d(convolve1d(counts.astype(float), taps, axis=1), taps, axis=2))
+    kept: NDArray[np.uint16] = counts.clip(0, 65535).astype(np.uint16)
+    return kept
 
 
 def expose(patients: Sequence[Patient], how: Sequence[Acquisition], device: str = "cpu") -> Exposure:
@@ -159,7 +169,7 @@ def _expose(patients: Sequence[Patient], how: Sequence[Acquisition], device: str
     return Exposure(rate, *_masks(position, bumps, patients, how))
 
 
-def _stacked(values: Sequence[float] | Sequence[Array] | Sequence[NDArray[np.float32]], device: str) -> Tensor:
+def _stacked(values: Sequence[float | tuple[float, ...] | NDArray[np.floating]], device: str) -> Tensor:
     return torch.from_numpy(np.stack([np.asarray(value, np.float32) for value in values])).to(device)
 
 
@@ -352,22 +362,3 @@ def _masks(
         mask[patient[seen], rows[seen], cols[seen]] = True
         found.append(torch.stack([mask, mask.flip(2)], 1))
     return found[0], found[1]
-
-
-def _smoothed(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Three by three binomial smoothing, which many consoles do unasked; counts stay counts."""
-    smooth = counts.astype(float)
-    for axis in (1, 2):
-        smooth = convolve1d(smooth, (0.25, 0.5, 0.25), axis=axis, mode="nearest")
-    return np.rint(smooth).astype(np.int64)
-
-
-def _resampled(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Pixels of another size, put on this matrix by a straight line between neighbours, a third of a pixel off."""
-    moved = counts.astype(float)
-    for axis in (1, 2):
-        moved = convolve1d(moved, (0.34, 0.66), axis=axis, mode="nearest")
-    return np.rint(moved).astype(np.int64)
-
-
-_PROCESS = {"none": lambda counts: counts, "smoothed": _smoothed, "resampled": _resampled}

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache as once
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,7 +100,8 @@ class Cohort:
 
     def part(self, rows: NDArray[Any] | slice) -> "Cohort":
         """Return some scans, by mask, by number or as a slice (which leaves the canvas on disk)."""
-        return Cohort(self.site, self.seed, self.canvas[rows], Truth(*(column[rows] for column in self.truth)))
+        columns: dict[str, Any] = {name: column[rows] for name, column in self.truth._asdict().items()}
+        return Cohort(self.site, self.seed, self.canvas[rows], Truth(**columns))
 
 
 def cohort(site: str, seed: int, patients: range, cache: Path, *, device: str = "cpu") -> Cohort:
@@ -140,54 +142,65 @@ def _version() -> str:
     return digest.hexdigest()[:12]
 
 
+class _Chunk(NamedTuple):
+    """Some patients that one process simulates into one file."""
+
+    site: str
+    seed: int
+    patients: range
+    twins: bool
+    device: str
+    file: Path
+
+
 def _simulate(site: str, seed: int, patients: range, folder: Path, device: str, *, twins: bool) -> None:
     """Simulate chunk by chunk, each into a file of its own, then join them."""
-    chunks = [patients[start : start + CHUNK] for start in range(0, len(patients), CHUNK)]
-    files = [folder / f"chunk-{chunk.start}.npz" for chunk in chunks]
-    missing = [
-        (site, seed, chunk, file, device, twins) for chunk, file in zip(chunks, files, strict=True) if not file.exists()
-    ]
+    numbers = [patients[start : start + CHUNK] for start in range(0, len(patients), CHUNK)]
+    chunks = [_Chunk(site, seed, some, twins, device, folder / f"chunk-{some.start}.npz") for some in numbers]
+    missing = [chunk for chunk in chunks if not chunk.file.exists()]
     what = f"Simulating {'twins' if twins else 'patients'} of site {site}"
-    for _ in track(_done(missing, device), what, total=len(missing), disable=not missing):
+    for _ in track(_done(missing), what, total=len(missing), disable=not missing):
         pass
-    _join(files, folder)
+    _join([chunk.file for chunk in chunks], folder)
 
 
-def _done(jobs: Sequence[tuple[Any, ...]], device: str) -> Iterator[None]:
-    if device != "cpu" or len(jobs) < 2:
-        yield from (_chunk(job) for job in jobs)
+def _done(chunks: Sequence[_Chunk]) -> Iterator[_Chunk]:
+    if len(chunks) < 2 or chunks[0].device != "cpu":
+        yield from map(_keep, chunks)
         return
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    anew = get_context("spawn")  # a fork of a process whose torch has threads may wait for them forever
+    with ProcessPoolExecutor(min(len(chunks), os.cpu_count() or 1), anew) as pool:
         try:
-            yield from pool.map(_chunk, jobs)
+            yield from pool.map(_keep, chunks)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
+def _keep(chunk: _Chunk) -> _Chunk:
+    """Simulate a chunk, and let its file appear when it is whole."""
+    rows = _scans(chunk)
+    _save(chunk.file, {name: np.stack([row[name] for row in rows]) for name in rows[0]})
+    return chunk
+
+
 def _join(files: Sequence[Path], folder: Path) -> None:
-    truths = [np.load(file) for file in files]
-    columns = {name: np.concatenate([truth[name] for truth in truths]) for name in Truth._fields}
-    canvas = np.lib.format.open_memmap(
-        folder / "canvas.npy", "w+", np.float16, (len(columns["patient"]), 2, HEIGHT, WIDTH)
-    )
+    chunks = [np.load(file) for file in files]
+    columns = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in Truth._fields}
+    shape = (len(columns["patient"]), 2, HEIGHT, WIDTH)
+    canvas = np.lib.format.open_memmap(folder / "canvas.npy", "w+", np.float16, shape)
     row = 0
-    for truth in truths:
-        part = truth["canvas"]
+    for chunk in chunks:
+        part = chunk["canvas"]
         canvas[row : row + len(part)] = part
         row += len(part)
     canvas.flush()
-    part = folder / "part.npz"
-    np.savez(part, **columns)
-    part.rename(folder / "truth.npz")
+    _save(folder / "truth.npz", columns)
     for file in files:
         file.unlink()
 
 
-def _chunk(job: tuple[str, int, range, Path, str, bool]) -> None:
-    site, seed, patients, file, device, healthy = job
-    rows = _scans(site, seed, patients, device, healthy=healthy)
-    columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+def _save(file: Path, columns: dict[str, Any]) -> None:
     part = file.with_suffix(f".{os.getpid()}")
     with part.open("wb") as out:
         np.savez(out, **columns)
@@ -220,17 +233,17 @@ def visits(site: str, seed: int, number: int) -> Iterator[Visit]:
         yield Visit(number, patient, draw_acquisition(seed, site, number, visit), fate.after(visit), null.after(visit))
 
 
-def _scans(site: str, seed: int, patients: range, device: str, *, healthy: bool) -> list[dict[str, Any]]:
-    drawn = [visit for number in patients for visit in visits(site, seed, number)]
-    if healthy:
-        drawn = [each._replace(patient=_healthy(site, seed, each)) for each in drawn]
-    exposure = expose([visit.patient for visit in drawn], [visit.how for visit in drawn], device)
-    return [
-        _row(
-            visit, counted(rate, visit.how, noise_of(seed, site, visit.number, visit.patient.visit)), metastases, others
-        )
-        for visit, rate, metastases, others in zip(drawn, *(part.cpu() for part in exposure), strict=True)
-    ]
+def _scans(chunk: _Chunk) -> list[dict[str, Any]]:
+    site, seed = chunk.site, chunk.seed
+    drawn = [visit for number in chunk.patients for visit in visits(site, seed, number)]
+    if chunk.twins:
+        drawn = [visit._replace(patient=_healthy(site, seed, visit)) for visit in drawn]
+    exposure = expose([visit.patient for visit in drawn], [visit.how for visit in drawn], chunk.device)
+    rows = []
+    for visit, rate, metastases, others in zip(drawn, *(part.cpu() for part in exposure), strict=True):
+        counts = counted(rate, visit.how, noise_of(seed, site, visit.number, visit.patient.visit))
+        rows.append(_row(visit, counts, metastases, others))
+    return rows
 
 
 def _healthy(site: str, seed: int, visit: Visit) -> Patient:

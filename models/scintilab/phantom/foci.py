@@ -26,11 +26,11 @@ _REGION_OF = {
     "C": "cervical spine", "T": "thoracic spine", "L": "lumbar spine", "sacrum": "sacrum", "coccyx": "sacrum",
     "sacroiliac": "sacrum", "ilium": "pelvis", "acetabulum": "pelvis", "pubis": "pelvis", "ischium": "pelvis",
     "manubrium": "sternum", "sternum": "sternum", "xiphoid": "sternum", "skull": "skull", "face": "face",
-    "mandible": "face",
-    "clavicle": "shoulders", "scapula": "shoulders", "glenoid": "shoulders", "acromion": "shoulders", "humeral": "shoulders",
-    "humerus": "arms", "elbow": "arms", "forearm": "arms", "wrist": "hands", "hand": "hands",
-    "femur": "femora", "trochanter": "femora", "medial": "knees", "lateral": "knees", "patella": "knees",
-    "tibia": "shanks", "fibula": "shanks", "ankle": "feet", "heel": "feet", "tarsus": "feet", "foot": "feet",
+    "mandible": "face", "clavicle": "shoulders", "scapula": "shoulders", "glenoid": "shoulders",
+    "acromion": "shoulders", "humeral": "shoulders", "humerus": "arms", "elbow": "arms", "forearm": "arms",
+    "wrist": "hands", "hand": "hands", "femur": "femora", "trochanter": "femora", "medial": "knees",
+    "lateral": "knees", "patella": "knees", "tibia": "shanks", "fibula": "shanks", "ankle": "feet", "heel": "feet",
+    "tarsus": "feet", "foot": "feet",
 }  # fmt: skip
 
 SUPERSCAN = 60
@@ -65,7 +65,7 @@ class Focus(NamedTuple):
 class Burden(NamedTuple):
     """How much metastatic disease a patient has at the first scan."""
 
-    count: int
+    number: int
     brightness: float
     """A factor of what all foci of the patient rise by."""
 
@@ -84,8 +84,8 @@ def draw_burden(rng: np.random.Generator) -> Burden:
 def metastases(rng: np.random.Generator, adult: Template, primary: str, burden: Burden, visit: int) -> Iterator[Focus]:
     """Draw the metastases that appear at a visit: at later ones, some more."""
     prior = priors()["metastasis"]
-    larger = 1.5 if burden.count >= SUPERSCAN else 1.0
-    for _ in range(burden.count if visit == 0 else rng.poisson(0.5 + 0.25 * burden.count)):
+    larger = 1.5 if burden.number >= SUPERSCAN else 1.0
+    for _ in range(burden.number if visit == 0 else rng.poisson(0.5 + 0.25 * burden.number)):
         bone = _some_bone(rng, adult, prior["sites"][primary])
         rise, radius = (
             burden.brightness * lognormal(rng, prior["contrast"]),
@@ -209,7 +209,7 @@ def _paget(rng: np.random.Generator, adult: Template) -> Iterator[Focus]:
 
 def _prosthesis(rng: np.random.Generator, adult: Template, joint: str, side: str) -> Iterator[Focus]:
     """Metal instead of bone: cold, in bone that may answer at the rim."""
-    bones = (
+    bones: tuple[tuple[str, float, tuple[int, int, int]], ...] = (
         (f"femur {side}", 24.0, (92, 8, 906)),
         (f"acetabulum {side}", 30.0, (92, 6, 906)),
     )

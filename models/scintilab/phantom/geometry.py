@@ -29,6 +29,11 @@ class Points(NamedTuple):
     """[n]: volume times relative concentration."""
 
 
+def joined(pieces: Sequence[Points]) -> Points:
+    """Put pieces into one cloud."""
+    return Points(*(np.concatenate(values) for values in zip(*pieces, strict=True)))
+
+
 def tube(
     centreline: ArrayLike,
     radius: float | Sequence[float],

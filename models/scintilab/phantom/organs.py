@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scintilab.phantom.geometry import Array, Points, ellipsoid, tube
+from scintilab.phantom.geometry import Array, Points, ellipsoid, joined, tube
 
 
 class Organ(NamedTuple):
@@ -100,7 +100,7 @@ def _blood() -> Points:
         ellipsoid((-2, -24, 22), (32, 22, 22), 0.9),
         tube([(-6, 8, 30), (-8, 4, 88), (8, -30, 104), (2, -78, 70), (-8, -84, -60)], 12, 1),
     )
-    return Points(*(np.concatenate(part) for part in zip(*chambers, strict=True)))
+    return joined(chambers)
 
 
 def _bowel() -> Points:

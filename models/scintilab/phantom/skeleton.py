@@ -133,8 +133,11 @@ def _ribs() -> Bones:
         )
         arc = np.vstack([(16, back - 8, top), ring])
         bone = tube(arc, (6.5, 6, 6, 6.5), 2.1, ends=(1.6, 1.5), depth=0.75, across=(0, 0.2, 1))
-        middle = back - 36 + half_depth[i]
-        yield f"rib {i + 1}", _shaded(bone, lambda x, y, z, middle=middle: 1 - 0.15 * (y > middle))
+        yield f"rib {i + 1}", _fainter_in_front(bone, middle=back - 36 + half_depth[i])
+
+
+def _fainter_in_front(rib: Points, middle: float) -> Points:
+    return _shaded(rib, lambda x, y, z: np.where(y > middle, 0.85, 1.0))
 
 
 def _shoulder_girdle() -> Bones:

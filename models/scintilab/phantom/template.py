@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scintilab.phantom.geometry import Array
+from scintilab.phantom.geometry import Array, joined
 from scintilab.phantom.organs import Organ, organs
 from scintilab.phantom.skeleton import Bone, bones
 
@@ -45,7 +45,7 @@ class Template(NamedTuple):
 def template(device: str = "cpu") -> Template:
     """Return the reference adult (shared: do not change it)."""
     skeleton, soft = _merged(tuple(bones())), tuple(organs())
-    parts = [bone.points for bone in skeleton] + [organ.points for organ in soft]
+    parts = [*(bone.points for bone in skeleton), *(organ.points for organ in soft)]
     count = [len(part.weight) for part in parts]
     start = np.r_[0, np.cumsum(count)]
     of_bone = np.arange(start[-1]) < start[len(skeleton)]
@@ -61,7 +61,7 @@ def template(device: str = "cpu") -> Template:
     return Template(
         skeleton,
         soft,
-        tuple(part.name for part in (*skeleton, *soft)),
+        (*(bone.name for bone in skeleton), *(organ.name for organ in soft)),
         start,
         np.stack([*(bone.points.position.mean(0) for bone in skeleton), *(np.zeros(3) for _ in soft)]),
         tensor(position),
@@ -76,11 +76,4 @@ def _merged(pieces: tuple[Bone, ...]) -> tuple[Bone, ...]:
     merged: dict[str, list[Bone]] = {}
     for piece in pieces:
         merged.setdefault(piece.name, []).append(piece)
-    return tuple(
-        same[0]._replace(
-            points=type(same[0].points)(
-                *(np.concatenate(values) for values in zip(*(bone.points for bone in same), strict=True))
-            )
-        )
-        for same in merged.values()
-    )
+    return tuple(same[0]._replace(points=joined([bone.points for bone in same])) for same in merged.values())

@@ -21,6 +21,7 @@ from scintiflow.decode import Decoded, decode
 from scintiflow.dicom.selection import Selection, candidate, select
 from scintiflow.errors import Declined, Refused, Unavailable
 from scintiflow.inference.manifest import Manifest
+from scintiflow.inference.suitability import why_not
 
 DISCLAIMER = "AI result, not for diagnostic use, research only"
 _VIEWS = {View.VIEW_ANTERIOR: "anterior", View.VIEW_POSTERIOR: "posterior"}
@@ -65,8 +66,8 @@ class Classification:
         if manifest is None or facts is None:
             return _not_assessed(served, f"The model is not ready: {served.reason}")
         shown = [_VIEWS[view.view] for view in selection.views]
-        if missing := [f"{view} view missing" for view in manifest.requires if view not in shown]:
-            return _not_assessed(served, " and ".join(missing))
+        if reason := why_not(shown, selection.notes, requires=manifest.requires, site=manifest.site):
+            return _not_assessed(served, reason)
         answer = await served.answer(decoded.canvas[None], decoded.present[None], within=self.deadline)
         probability = float(answer.probability[0, 0])
         return {

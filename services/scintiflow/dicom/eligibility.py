@@ -60,10 +60,12 @@ LEAST_ASPECT = 2.0
 """Rows for each column: 1024 x 256 is usual, 512 x 256 the widest that whole-body scans come in."""
 
 CARDIAC_ONLY = "Pyrophosphate was injected: only cardiac uptake can be judged on this scan."
-TRACER_UNKNOWN = "The header does not name the tracer; the scan was read as a bone scan."
-NUCLIDE_UNKNOWN = "The header names neither the radionuclide nor an energy window; Tc-99m was assumed."
-DELAY_UNKNOWN = "The header does not say how long after injection the scan was made; a delayed scan was assumed."
-AGE_UNKNOWN = "The header does not give the patient's age; an adult was assumed."
+
+# What a reader must know begins with its name and a colon: a table has room for the name.
+TRACER_UNKNOWN = "Tracer unknown: the header does not name it; the scan was read as a bone scan."
+NUCLIDE_UNKNOWN = "Nuclide unknown: the header names neither it nor an energy window; Tc-99m was assumed."
+DELAY_UNKNOWN = "Delay unknown: the header does not say how long after injection it was; a delayed scan was assumed."
+AGE_UNKNOWN = "Age unknown: the header does not give it; an adult was assumed."
 
 _RETIRED_NM = UID("1.2.840.10008.5.1.4.1.1.5")
 _CAPTURES = (SecondaryCaptureImageStorage, MultiFrameGrayscaleWordSecondaryCaptureImageStorage)
@@ -325,8 +327,8 @@ def _compression_note(header: Dataset, encoded_bytes: int | None) -> str | None:
             f"send one compressed without loss, or at most {HIGHEST_LOSSY_RATIO:.0f}:1."
         )
     if ratio > 1:
-        return f"The scan was compressed with loss at {ratio:.0f}:1."
-    return "The scan was compressed with loss." if text(header, "LossyImageCompression") == "01" else None
+        return f"Lossy image: the scan was compressed with loss at {ratio:.0f}:1."
+    return "Lossy image: the scan was compressed with loss." if text(header, "LossyImageCompression") == "01" else None
 
 
 def _lossy_ratio(header: Dataset, encoded_bytes: int | None) -> float:

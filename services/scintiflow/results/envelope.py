@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from scintiflow.dicom.identity import EQUIPMENT, IMPLEMENTATION_UID, IMPLEMENTATION_VERSION, result_uid, series_uid
 from scintiflow.results.reading import Reading
@@ -90,11 +90,14 @@ def evidence(objects: Sequence[Dataset]) -> Dataset:
 
 
 def reference(source: Dataset, frames: Sequence[int] = ()) -> Dataset:
-    """Point at `source`, or at some frames of it, counted from 1 (PS3.3 table 10-3)."""
+    """Point at `source`, or at some frames of it, counted from 1 (PS3.3 table 10-3).
+
+    A Secondary Capture has one frame by its class, and none to name, also where it counts them as the NEMA scans do.
+    """
     item = Dataset()
     item.ReferencedSOPClassUID = source.SOPClassUID
     item.ReferencedSOPInstanceUID = source.SOPInstanceUID
-    if frames and "NumberOfFrames" in source:
+    if frames and "NumberOfFrames" in source and source.SOPClassUID != SecondaryCaptureImageStorage:
         item.ReferencedFrameNumber = list(frames)
     return item
 

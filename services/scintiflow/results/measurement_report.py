@@ -32,7 +32,7 @@ from scintiflow.results.legality import legal
 from scintiflow.results.reading import DISCLAIMER, Reading, answer, remarks, views_in_order
 
 KIND = "report"
-VERSION = "1"
+VERSION = "2"
 SERIES = (9001, "AI report, research only")
 
 _CONTAINS, _MODIFIER, _ACQUISITION = "CONTAINS", "HAS CONCEPT MOD", "HAS ACQ CONTEXT"

@@ -67,8 +67,10 @@ def _remarks(reading: Reading) -> Iterator[str]:
         yield f"This is revision {reading.finding.revision}."
     if any(source.get("SyntheticData") == "YES" for source in reading.sources):
         yield "The scan is marked as synthetic data."
+    if len(views := views_in_order(reading.finding)) == 1:
+        yield f"Only the {VIEW_NAMES[views[0].view]} view was read."
     yield from reading.finding.notes
-    for view in views_in_order(reading.finding):
+    for view in views:
         if view.confidence == "low":
             yield f"Low confidence that one view is the {VIEW_NAMES[view.view]}: decided by {view.rule}."
         yield from view.flags

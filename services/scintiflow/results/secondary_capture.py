@@ -11,10 +11,10 @@ from scintiflow.dicom.identity import EQUIPMENT
 from scintiflow.results.drawing import draw
 from scintiflow.results.envelope import envelope, first_with, reference, selected_frames
 from scintiflow.results.legality import legal
-from scintiflow.results.reading import DISCLAIMER, Reading
+from scintiflow.results.reading import DISCLAIMER, VIEW_NAMES, Reading, views_in_order
 
 KIND = "picture"
-VERSION = "1"
+VERSION = "2"
 SERIES = (9002, "AI heat map, research only")
 
 
@@ -40,8 +40,10 @@ def encode(reading: Reading) -> Dataset:
 def _derive(picture: Dataset, reading: Reading) -> None:
     """Say what was read and how (PS3.3 C.7.6.1), lossy compression of the scan and its request included."""
     finding = reading.finding
+    views = " and ".join(VIEW_NAMES[view.view] for view in views_in_order(finding))
     picture.DerivationDescription = (
-        f"Heat map of {finding.model} {finding.model_version} over both views, beside the unmarked scan. {DISCLAIMER}"
+        f"Heat map of {finding.model} {finding.model_version} over the scan ({views}), beside the unmarked scan."
+        f" {DISCLAIMER}"
     )
     picture.SourceImageSequence = [reference(source, frames) for source, frames in selected_frames(reading)]
     for item in picture.SourceImageSequence:

@@ -13,13 +13,12 @@ from pydantic import TypeAdapter
 from scintiflow.contracts.v1.finding_pb2 import Code, Finding, HeatMap
 from scintiflow.contracts.v1.study_pb2 import StudyReady, View
 from scintiflow.decode import Decoded
-from scintiflow.dicom.eligibility import CARDIAC_ONLY
 from scintiflow.errors import Unavailable
+from scintiflow.inference.suitability import why_not
 from scintiflow.router.answer import Described, Facts, Head, Listed, Ran, parsed, tensors_of, usable
 from scintiflow.router.ask import ask
 
-_VIEWS = {"anterior": View.VIEW_ANTERIOR, "posterior": View.VIEW_POSTERIOR}
-_HEART = "80891009"  # SCT
+_VIEWS = {View.VIEW_ANTERIOR: "anterior", View.VIEW_POSTERIOR: "posterior"}
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,9 @@ def find(classifier: httpx.Client, model: Model, ready: StudyReady, decoded: Dec
         Unavailable: the classifier is away, overloaded, or gave no usable numbers.
         Failed: it finds fault with the question.
     """
-    finding = _question(model, ready)
-    if reason := _why_not(finding, model.facts.requires):
+    finding, facts = _question(model, ready), model.facts
+    views = [_VIEWS[view.view] for view in ready.views]
+    if reason := why_not(views, ready.notes, requires=facts.requires, site=facts.site):
         finding.status, finding.reason = Finding.STATUS_NOT_ASSESSED, reason
         return finding
     ran, tensors = _infer(classifier, model, decoded)
@@ -65,17 +65,6 @@ def find(classifier: httpx.Client, model: Model, ready: StudyReady, decoded: Dec
     finding.engine, finding.precision = ran.engine, ran.precision
     finding.map.CopyFrom(HeatMap(height=heat.shape[0], width=heat.shape[1], values=heat.astype("<f4").tobytes()))
     return finding
-
-
-def _why_not(finding: Finding, requires: tuple[str, ...]) -> str:
-    """Return why the model must not answer, or an empty string."""
-    there = {view.view for view in finding.views}
-    missing = [name for name in requires if _VIEWS[name] not in there]
-    if missing:
-        return " and ".join(f"{name} view missing" for name in missing)
-    if CARDIAC_ONLY in finding.notes and finding.site.value != _HEART:
-        return "pyrophosphate scans are for cardiac models only"
-    return ""
 
 
 def _facts(classifier: httpx.Client, name: str) -> Facts:

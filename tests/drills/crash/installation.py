@@ -11,6 +11,7 @@ import psutil
 from redis import Redis
 
 from scintiflow.config import PORTS, embedded_socket
+from tests.graphs import skeleton_and_heart
 from tests.ports import free_offset, is_free
 from tests.stack import CONFIGURATION, SCINTIFLOW, Stack
 from tests.waiting import wait_for
@@ -38,6 +39,7 @@ class Installation:
         for name in ("armed", "fired", "missing", "stacks"):
             (folder / "sabotage" / name).mkdir(parents=True)
         self.temporary.mkdir()
+        self.models = skeleton_and_heart(folder / "models")
         (folder / "scintiflow.toml").write_text(CONFIGURATION.format(port=pacs_port))
         self.stack = self.start()
 
@@ -64,6 +66,7 @@ class Installation:
                 | {
                     "PYTHONPATH": f"{_SABOTAGE}:{os.environ.get('PYTHONPATH', '')}".rstrip(":"),
                     "CRASH_DRILL": str(self.folder / "sabotage"),
+                    "SCINTIFLOW_MODELS": str(self.models),
                     "TMPDIR": str(self.temporary),
                 },
             )

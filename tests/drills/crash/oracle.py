@@ -60,14 +60,14 @@ def bytes_kept(store: Store, sent_ledger: Entries) -> Iterator[str]:
 
 
 def results(sent: Iterable[Study], pacs_ledger: Entries) -> Iterator[str]:
-    """One report and one picture of each study that is delivered, always the same bytes, of the right patient."""
+    """Of each study delivered a report and a picture by either model, always the same bytes, of the right patient."""
     received: defaultdict[str, Entries] = defaultdict(list)
     for entry in pacs_ledger:
         received[entry["study"]].append(entry)
     for study in sent:
         found = received.pop(study.uid, [])
         contents = {(entry["uid"], entry["digest"], entry["modality"]) for entry in found}
-        wanted = ["OT", "SR"] if study.end == "delivered" else []
+        wanted = ["OT", "OT", "SR", "SR"] if study.end == "delivered" else []
         if sorted(modality for _, _, modality in contents) != wanted:
             yield f"{study.kind} {study.accession} has results {sorted(contents)}"
         for entry in found:

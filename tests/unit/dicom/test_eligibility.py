@@ -203,7 +203,7 @@ def test_a_ratio_that_is_not_stated_follows_from_the_length(syntax: str) -> None
     image = scan()
     image.file_meta.TransferSyntaxUID = syntax
     pixel_bytes = 2 * 2 * 256 * 64
-    assert judge(image, round(pixel_bytes / HIGHEST_LOSSY_RATIO) + 1)[0].startswith("The scan was compressed with loss")
+    assert judge(image, round(pixel_bytes / HIGHEST_LOSSY_RATIO) + 1)[0].startswith("Lossy image: ")
     with pytest.raises(Declined, match="compressed with loss"):
         judge(image, round(pixel_bytes / HIGHEST_LOSSY_RATIO) - 10)
 
@@ -218,4 +218,4 @@ def test_lossless_compression_has_no_limit(syntax: str) -> None:
 
 def test_loss_of_unknown_extent_is_said() -> None:
     """A scan that was compressed with loss once and decompressed again keeps the mark."""
-    assert judge(having(scan(), LossyImageCompression="01")) == ("The scan was compressed with loss.",)
+    assert judge(having(scan(), LossyImageCompression="01")) == ("Lossy image: the scan was compressed with loss.",)

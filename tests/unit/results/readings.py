@@ -17,7 +17,7 @@ from scintiflow.results import Reading
 ROWS, COLUMNS = 256, 64
 ENCODED_AT = datetime(2026, 3, 1, 12, 30, 15, 250000, tzinfo=UTC)
 METASTASES = Code(value="94222008", scheme="SCT", meaning="Bony metastasis")
-UPTAKE = Code(value="PERUGINI-GE2", scheme="99SCINTIFLOW", meaning="Perugini grade 2 or 3 uptake")
+UPTAKE = Code(value="PERUGINI-GE2", scheme="99SCINTIFLOW", meaning="Perugini grade 2 or 3")
 HEART = Code(value="80891009", scheme="SCT", meaning="Heart")
 
 
@@ -36,10 +36,8 @@ def scan(frames: int = 2, name: str = "Doe^Jane", **changes: Any) -> Dataset:
 
 
 def secondary_capture_scan() -> Dataset:
-    """Return a one-frame scan that came as a Secondary Capture, as the NEMA scans do."""
-    image = scan(1, SOPClassUID=SecondaryCaptureImageStorage)
-    del image.NumberOfFrames
-    return image
+    """Return a scan of one view that came as a Secondary Capture and counts its frame, as the NEMA scans do."""
+    return scan(1, SOPClassUID=SecondaryCaptureImageStorage)
 
 
 def shows(view: View, source: Dataset, frame: int = 1, **facts: Any) -> SelectedView:

@@ -79,7 +79,7 @@ def cardiac() -> Reading:
 
 
 def secondary_capture() -> Reading:
-    """Return a reading of one view that came without frames."""
+    """Return a reading of one view that is an object by itself."""
     source = secondary_capture_scan()
     return reading(source, found=finding([shows(VIEW_ANTERIOR, source)]))
 
@@ -244,11 +244,12 @@ def test_the_answer_can_be_traced_to_its_model() -> None:
 
 
 def test_everything_that_a_reader_must_know_is_said() -> None:
-    """Disclaimer, revision, synthetic data, notes, doubts about a view and models left out are all comments."""
+    """Disclaimer, revision, synthetic data, a missing view, notes, doubts and models left out are all comments."""
     assert comments(encoded(doubtful())) == [
         DISCLAIMER,
         "This is revision 2.",
         "The scan is marked as synthetic data.",
+        "Only the anterior view was read.",
         "Tracer unknown.",
         "Low confidence that one view is the anterior: decided by detector order.",
         "Two views say different.",

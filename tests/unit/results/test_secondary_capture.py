@@ -115,6 +115,14 @@ def test_views_keep_the_patient_s_proportions() -> None:
     assert np.asarray(draw(slender))[400, 20 + 96 + 4].tolist() == [255, 255, 255]
 
 
+def test_it_says_which_views_it_was_made_of() -> None:
+    """The derivation names both views, or the one that there was."""
+    source = scan(1)
+    alone = reading(source, found=finding([shows(VIEW_ANTERIOR, source)]))
+    assert "over the scan (anterior and posterior), beside" in encoded(reading()).DerivationDescription
+    assert "over the scan (anterior), beside" in encoded(alone).DerivationDescription
+
+
 def test_one_view_is_drawn_alone() -> None:
     """A model that reads the anterior view only gets a picture of that view."""
     source = scan(1)

@@ -14,7 +14,6 @@ from scintiflow.inference.engine import check_golden, open_engine
 from scintiflow.inference.manifest import EngineName, Precision, load
 from scintilab.cardiac.__main__ import DESCRIPTION
 from scintilab.cardiac.network import Network
-from scintilab.examples import examples
 from scintilab.graph import serve
 from scintilab.head import fold
 from tests.unit.scintilab.cohorts import a_cohort
@@ -36,8 +35,6 @@ def network() -> Network:
 def folder(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What is served of it."""
     out = tmp_path_factory.mktemp("models") / "cardiac"
-    kinds = {"normal": lambda disease: not disease.cardiac, "uptake": lambda disease: disease.cardiac}
-    examples(out / "examples", kinds, first=0, each=1)
     serve(network, 0.25, DESCRIPTION, out)
     return out
 

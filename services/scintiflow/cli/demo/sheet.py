@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-_COLUMNS = 3
+_COLUMNS = 4  # two studies in a row, where two models read each
 _WIDTH, _HEIGHT = 580, 480  # of a tile, its caption included
 _CAPTION = 30
 _PAPER, _INK = "#111418", "#e6e6e6"

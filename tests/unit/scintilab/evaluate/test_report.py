@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scintilab.evaluate.card import card
 from scintilab.evaluate.checklist import UNANSWERED, filled
 from scintilab.evaluate.drawn import Drawn, draw
 from scintilab.evaluate.evaluation import CARDIAC_PREVALENCES, Beside, Evaluation, evaluate
-from scintilab.evaluate.report import card, report
+from scintilab.evaluate.report import report
 from tests.unit.scintilab.evaluate.cohorts import cohort
 
 ARCHIVE = "patients of St. Anna, 2019 <to> 2024"
@@ -154,7 +155,7 @@ def test_page_shows_the_numbers_of_the_document(evaluation: Evaluation, drawn: D
     for area in (evaluation.sites["B"].auc, evaluation.mean.auc):
         assert str(area) in page.words
         assert f"| {area} |" in told
-    assert "| Ibrahim 2023, other patients |" in told
+    assert "| Ibrahim 2023: other patients, not comparable directly |" in told
 
 
 def test_little_is_enough_for_a_page() -> None:
