@@ -29,7 +29,9 @@ class Network(nn.Module):
             *_layer(32, 96, stride=2),
             Residual(96),
         )
-        self.whereabouts = nn.Parameter(torch.zeros(2, 96, 2 * CELLS[0], 2 * CELLS[1]))
+        # A number for each row and one for each column: a free one for each place would learn patients by heart.
+        self.rows = nn.Parameter(torch.zeros(2, 96, 2 * CELLS[0], 1))
+        self.columns = nn.Parameter(torch.zeros(2, 96, 1, 2 * CELLS[1]))
         self.regional = nn.Sequential(*_layer(96, CHANNELS, stride=2), Residual(CHANNELS), Residual(CHANNELS))
         self.head = Head(2 * CHANNELS, 128)
 
@@ -41,7 +43,7 @@ class Network(nn.Module):
         """Return what the last layer gives for each view, [N, 2, 192, 64, 16]."""
         views = even_brightness(canvas * present[:, :, None, None]).reshape(-1, 1, *canvas.shape[2:])
         near = self.local(views)
-        placed = near.reshape(-1, 2, *near.shape[1:]) + self.whereabouts
+        placed = near.reshape(-1, 2, *near.shape[1:]) + self.rows + self.columns
         features = self.regional(placed.reshape(-1, *near.shape[1:]))
         return features.reshape(-1, 2, *features.shape[1:])
 

@@ -1,4 +1,5 @@
-"""How the cardiac classifier learns: half of each batch grade 2 or 3, and where it is known the grade besides.
+"""How the cardiac classifier learns: half of each batch grade 2 or 3; besides, where they are known, the grade and
+how the heart counts against the other side of the chest, which tells it where to look.
 
 Scans are moved, shortened and blurred at random, so that other cameras and lossy pictures are no surprise; other
 brightness is none, because a view is scaled by itself. They are never mirrored: the heart is on the left. The
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
 from scintilab.cardiac.network import Network
 from scintilab.head import fold
@@ -28,6 +29,8 @@ WITHHELD = 0.3
 BLURRED = 0.3
 GRADES = 0.5
 """Weight of the other grades against the question."""
+RATIO = 5.0
+"""Weight of the heart's ratio, whose logarithm is small."""
 
 
 class Lengths(NamedTuple):
@@ -38,12 +41,13 @@ class Lengths(NamedTuple):
 
 
 class Pupil(nn.Module):
-    """The network, and what asks for grade 1 and more and for grade 3; the latter is thrown away in the end."""
+    """The network, and what asks for the other grades and for the ratio; that part is thrown away in the end."""
 
     def __init__(self) -> None:
         super().__init__()
         self.network: Network = Network()
         self.grades = nn.Linear(self.network.head.first.out_features, 2)
+        self.ratio = nn.Linear(self.network.head.first.out_features, 1)
 
 
 def train(material: Material, folder: Path, terms: Mapping[str, Any], *, seed: int, lengths: Lengths) -> Network:
@@ -85,7 +89,9 @@ def _loss(pupil: Pupil, material: Material) -> Callable[[Rows, np.random.Generat
         hidden = network.hidden(features.float(), _withheld(present, chance))
         positive = torch.from_numpy(material.truth[rows]).float()
         asked = binary_cross_entropy_with_logits(network.head.logit(hidden)[:, 0], positive)
-        return asked + GRADES * _grades_loss(pupil.grades(hidden), torch.from_numpy(material.grade[rows]))
+        grades = _grades_loss(pupil.grades(hidden), torch.from_numpy(material.grade[rows]))
+        ratio = _ratio_loss(pupil.ratio(hidden)[:, 0], torch.from_numpy(material.heart_ratio[rows]).float())
+        return asked + GRADES * grades + RATIO * ratio
 
     return loss
 
@@ -101,3 +107,9 @@ def _grades_loss(told: Tensor, grade: Tensor) -> Tensor:
     known = (grade != UNKNOWN).float()[:, None]
     reached = torch.stack([grade >= 1, grade >= 3], dim=1).float()
     return (binary_cross_entropy_with_logits(told, reached, reduction="none") * known).mean()
+
+
+def _ratio_loss(told: Tensor, ratio: Tensor) -> Tensor:
+    """Compare what was told, [n], with the logarithm of the ratios that are known."""
+    known = torch.isfinite(ratio)
+    return (smooth_l1_loss(told, torch.where(known, ratio, 1.0).log(), beta=0.1, reduction="none") * known).mean()

@@ -42,6 +42,10 @@ class Material(Protocol):
     def grade(self) -> NDArray[np.int64]:
         """Perugini grade [n]; UNKNOWN where nobody knows it."""
 
+    @property
+    def heart_ratio(self) -> NDArray[np.float64]:
+        """Counts over the heart to those opposite in the anterior view, [n]; NaN where nobody measured it."""
+
     def read(self, rows: Rows, *, foci: bool = False) -> Scans:
         """Bring some scans to memory, with their foci if asked for and known."""
 
@@ -62,6 +66,11 @@ class Simulated:
     def grade(self) -> NDArray[np.int64]:
         """Perugini grade, [n]."""
         return self.cohort.truth.perugini
+
+    @property
+    def heart_ratio(self) -> NDArray[np.float64]:
+        """Heart to contralateral, [n]."""
+        return self.cohort.truth.heart_ratio
 
     def read(self, rows: Rows, *, foci: bool = False) -> Scans:
         """Copy some scans to memory."""
@@ -90,6 +99,11 @@ class Archived:
     def grade(self) -> NDArray[np.int64]:
         """Perugini grade, [n]."""
         return np.array([UNKNOWN if study.perugini is None else study.perugini for study in self.studies])
+
+    @property
+    def heart_ratio(self) -> NDArray[np.float64]:
+        """NaN: an archive has no such column."""
+        return np.full(len(self.studies), np.nan)
 
     def read(self, rows: Rows, *, foci: bool = False) -> Scans:
         """Decode some scans."""

@@ -48,3 +48,4 @@ def test_archive_is_learnt_from_too(tmp_path: Path) -> None:
     assert scans.canvas.shape == (1, 2, 512, 256)
     assert scans.foci is None
     assert UNKNOWN not in train.grade
+    assert np.isnan(train.heart_ratio).all()
