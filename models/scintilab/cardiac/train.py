@@ -1,7 +1,8 @@
-"""How the cardiac classifier learns: half of each batch grade 2 or 3; besides, where they are known, the grade and
-how the heart counts against the other side of the chest, which tells it where to look.
+"""How the cardiac classifier learns: half of each batch grade 2 or 3; besides, as far as they are known, the grade,
+how the heart counts against the other side of the chest, and for each cell whether the heart is there, and whether
+it is one of grade 2 or 3, which tells it where to look.
 
-Scans are moved, shortened and blurred at random, so that other cameras and lossy pictures are no surprise; other
+Scans are moved, shortened, blurred and hazed at random, so that other cameras and lossy pictures are no surprise; other
 brightness is none, because a view is scaled by itself. They are never mirrored: the heart is on the left. The
 posterior view is withheld now and then.
 """
@@ -13,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
+from torch.nn.functional import adaptive_max_pool2d, binary_cross_entropy_with_logits, smooth_l1_loss
 
-from scintilab.cardiac.network import Network
+from scintilab.cardiac.network import CHANNELS, Network
 from scintilab.head import fold
 from scintilab.training.checkpoint import Checkpoint
 from scintilab.training.lesson import Lesson, Rows, balanced, learn, one_cycle
@@ -26,11 +27,17 @@ BATCH = 16
 PEAK = 2e-3
 WITHHELD = 0.3
 """Share of the scans whose posterior view is not shown."""
-BLURRED = 0.3
+LOSSY = 0.3
+DOWN = 48
+"""Canvas rows, 23 cm: where a scan begins is up to who makes it."""
 GRADES = 0.5
 """Weight of the other grades against the question."""
 RATIO = 5.0
 """Weight of the heart's ratio, whose logarithm is small."""
+CELLS = 4.0
+"""Weight of the questions for each cell."""
+RARE = 5.0
+"""How many times more a cell of the heart counts than another."""
 
 
 class Lengths(NamedTuple):
@@ -41,13 +48,15 @@ class Lengths(NamedTuple):
 
 
 class Pupil(nn.Module):
-    """The network, and what asks for the other grades and for the ratio; that part is thrown away in the end."""
+    """The network, and what asks for grades, ratio and places; that part is thrown away in the end."""
 
     def __init__(self) -> None:
         super().__init__()
         self.network: Network = Network()
         self.grades = nn.Linear(self.network.head.first.out_features, 2)
         self.ratio = nn.Linear(self.network.head.first.out_features, 1)
+        self.cells = nn.Conv2d(CHANNELS, 2, 1)
+        nn.init.constant_(self.cells.bias, -3)  # most cells are no heart
 
 
 def train(material: Material, folder: Path, terms: Mapping[str, Any], *, seed: int, lengths: Lengths) -> Network:
@@ -82,7 +91,7 @@ def _loss(pupil: Pupil, material: Material) -> Callable[[Rows, np.random.Generat
     network = pupil.network
 
     def loss(rows: Rows, chance: np.random.Generator) -> Tensor:
-        scans = varied(material.read(rows), chance, blur=BLURRED)
+        scans = varied(material.read(rows, places=True), chance, down=DOWN, lossy=LOSSY)
         canvas, present = torch.from_numpy(scans.canvas), torch.from_numpy(scans.present)
         with torch.autocast("cpu", torch.bfloat16):
             features = network.features(canvas, present)
@@ -91,9 +100,20 @@ def _loss(pupil: Pupil, material: Material) -> Callable[[Rows, np.random.Generat
         asked = binary_cross_entropy_with_logits(network.head.logit(hidden)[:, 0], positive)
         grades = _grades_loss(pupil.grades(hidden), torch.from_numpy(material.grade[rows]))
         ratio = _ratio_loss(pupil.ratio(hidden)[:, 0], torch.from_numpy(material.heart_ratio[rows]).float())
-        return asked + GRADES * grades + RATIO * ratio
+        answer = asked + GRADES * grades + RATIO * ratio
+        if scans.places is None:
+            return answer
+        cells = pupil.cells(features.float().flatten(0, 1)).unflatten(0, features.shape[:2])
+        return answer + CELLS * _cells_loss(cells, torch.from_numpy(scans.places), positive)
 
     return loss
+
+
+def _cells_loss(told: Tensor, heart: Tensor, positive: Tensor) -> Tensor:
+    """Compare what was told of cells, [n, view, 2, h, w], with where the heart is, [n, view, 512, 256], and of whom."""
+    where = adaptive_max_pool2d(heart.float(), told.shape[3:])
+    wanted = torch.stack([where, where * positive[:, None, None, None]], dim=2)
+    return binary_cross_entropy_with_logits(told, wanted, pos_weight=torch.tensor(RARE))
 
 
 def _withheld(present: Tensor, chance: np.random.Generator) -> Tensor:

@@ -119,17 +119,17 @@ def _loss(
     network = pupil.network
 
     def loss(rows: Rows, chance: np.random.Generator) -> Tensor:
-        scans = views_swapped(varied(material.read(rows, foci=True), chance), chance)
+        scans = views_swapped(varied(material.read(rows, places=True), chance), chance)
         canvas = avg_pool2d(torch.from_numpy(scans.canvas), shrink)
         with torch.autocast("cpu", torch.bfloat16):
             early = network.early(side_by_side(canvas, torch.from_numpy(scans.present)))
             late = network.late(early)
         logit = network.head.logit(network.hidden(late.float()))[:, 0]
         patient = binary_cross_entropy_with_logits(logit, torch.from_numpy(material.truth[rows]).float())
-        if scans.foci is None:
+        if scans.places is None:
             return patient
         told = [ask(features.float()) for ask, features in zip(pupil.cells, (early, late), strict=True)]
-        return patient + cells_weight * sum(_cells_loss(cells, scans.foci) for cells in told)
+        return patient + cells_weight * sum(_cells_loss(cells, scans.places) for cells in told)
 
     return loss
 

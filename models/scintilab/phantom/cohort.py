@@ -21,10 +21,10 @@ from torch import Tensor
 
 from scintiflow.dicom.canvas import HEIGHT, WIDTH, canvas_view
 from scintilab.phantom.acquisition import draw_acquisition, noise_of
-from scintilab.phantom.camera import Acquisition, counted, expose
+from scintilab.phantom.camera import COLS, ROWS, Acquisition, counted, expose
 from scintilab.phantom.disease import HEALTHY
 from scintilab.phantom.foci import REGIONS, bone_scan_index
-from scintilab.phantom.heart import heart_ratio
+from scintilab.phantom.heart import heart_at, heart_ratio
 from scintilab.phantom.outcome import Outcome, draw_outcome, hazard
 from scintilab.phantom.patient import Patient, draw_patient
 from scintilab.phantom.streams import stream
@@ -64,6 +64,8 @@ class Truth(NamedTuple):
     """[n, len(REGIONS)]: every focus, benign or malignant, by region: locations without intensity."""
     heart_ratio: NDArray[np.float64]
     """Heart to contralateral, measured in the noisy anterior view."""
+    heart: NDArray[np.float64]
+    """[n, 2]: row and column of the left ventricle's middle on the anterior canvas."""
     years: NDArray[np.float64]
     """From this scan to death, or to the end of observation."""
     died: NDArray[np.bool_]
@@ -251,6 +253,11 @@ def _healthy(site: str, seed: int, visit: Visit) -> Patient:
     return draw_patient(seed, site, visit.number, visit=visit.patient.visit, disease=HEALTHY)
 
 
+def heart_on_canvas(patient: Patient, how: Acquisition) -> NDArray[np.float64]:
+    """Return row and column of the heart on the anterior canvas."""
+    return np.array(heart_at(patient, how)) * (HEIGHT / ROWS, WIDTH / COLS)
+
+
 def _row(visit: Visit, counts: NDArray[np.uint16], metastases: Tensor, others: Tensor) -> dict[str, Any]:
     patient, how = visit.patient, visit.how
     return {
@@ -272,6 +279,7 @@ def _row(visit: Visit, counts: NDArray[np.uint16], metastases: Tensor, others: T
         "bsi": bone_scan_index(template(), patient.foci),
         "foci": np.array([sum(focus.region == region for focus in patient.foci) for region in REGIONS]),
         "heart_ratio": heart_ratio(counts[0], patient, how),
+        "heart": heart_on_canvas(patient, how),
         "years": visit.fate.years,
         "died": visit.fate.died,
         "null_years": visit.null.years,

@@ -1,4 +1,4 @@
-"""Heart to contralateral: how much brighter the heart is than the same place on the right, on an anterior view."""
+"""Where the heart is on an anterior view, and how much brighter than the same place on the right."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +21,22 @@ def heart_ratio(anterior: NDArray[np.number], patient: Patient, how: Acquisition
         patient: who lies there; says where the heart is, as a technologist sees it.
         how: says how large a pixel is.
     """
-    heart = patient.matrix[template().names.index("left ventricle"), :, 3]
+    row, col = heart_at(patient, how)
     middle = patient.pose.place("trunk", 1268.0)[0, 3]
-    row = ROWS / 2 - (heart[2] - patient.height_mm / 2) / how.camera.pixel
-    aside = heart[0] + _ASIDE_MM - middle
+    aside = (col - COLS / 2) * how.camera.pixel + _ASIDE_MM - middle
     over, across = (
         _mean_around(anterior, row, COLS / 2 + (middle + x) / how.camera.pixel, how) for x in (aside, -aside)
     )
     return over / max(across, 1e-9)
+
+
+def heart_at(patient: Patient, how: Acquisition) -> tuple[float, float]:
+    """Return row and column (fractions of a pixel) of the left ventricle's middle in the anterior view."""
+    x, _, z = patient.matrix[template().names.index("left ventricle"), :, 3]
+    return (
+        float(ROWS / 2 - (z - patient.height_mm / 2) / how.camera.pixel),
+        float(COLS / 2 + x / how.camera.pixel),
+    )
 
 
 def _mean_around(view: NDArray[np.number], row: float, col: float, how: Acquisition) -> float:

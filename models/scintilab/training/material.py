@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from scintiflow.dicom.canvas import HEIGHT, WIDTH
 from scintilab.archive import Archive, Question, Study, read
 from scintilab.archive.split import Parts, given_split, split
 from scintilab.archive.survey import survey
@@ -16,6 +17,10 @@ from scintilab.phantom.cohort import Cohort
 from scintilab.phantom.parts import part
 
 UNKNOWN = -1
+HEART_MM = 42.0
+"""Radius of a heart, about."""
+_CANVAS_MM = (4.8, 2.4)
+"""Height and width of a canvas pixel, about."""
 
 Rows = NDArray[np.intp]
 
@@ -27,8 +32,9 @@ class Scans(NamedTuple):
     """[n, 2, 512, 256], mean counts per canvas pixel."""
     present: NDArray[np.float32]
     """[n, 2]."""
-    foci: NDArray[np.bool_] | None
-    """[n, 4, 512, 256]: metastases on the anterior and posterior canvas, other foci on both; None: nobody knows."""
+    places: NDArray[np.bool_] | None
+    """[n, 2 k, 512, 256]: where k kinds of things are, each on the anterior and on the posterior canvas: metastases and
+    other foci, or the heart; None: nobody knows."""
 
 
 class Material(Protocol):
@@ -46,8 +52,8 @@ class Material(Protocol):
     def heart_ratio(self) -> NDArray[np.float64]:
         """Counts over the heart to those opposite in the anterior view, [n]; NaN where nobody measured it."""
 
-    def read(self, rows: Rows, *, foci: bool = False) -> Scans:
-        """Bring some scans to memory, with their foci if asked for and known."""
+    def read(self, rows: Rows, *, places: bool = False) -> Scans:
+        """Bring some scans to memory, with the places of what the question is about if asked for and known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +78,17 @@ class Simulated:
         """Heart to contralateral, [n]."""
         return self.cohort.truth.heart_ratio
 
-    def read(self, rows: Rows, *, foci: bool = False) -> Scans:
+    def read(self, rows: Rows, *, places: bool = False) -> Scans:
         """Copy some scans to memory."""
+        canvas, present = self.cohort.canvas[rows].astype(np.float32), np.ones((len(rows), 2), np.float32)
+        return Scans(canvas, present, self._places(rows) if places else None)
+
+    def _places(self, rows: Rows) -> NDArray[np.bool_]:
         truth = self.cohort.truth
-        packed = np.concatenate([truth.metastasis_mask[rows], truth.benign_mask[rows]], axis=1) if foci else None
-        return Scans(
-            self.cohort.canvas[rows].astype(np.float32),
-            np.ones((len(rows), 2), np.float32),
-            None if packed is None else np.unpackbits(packed, axis=-1).astype(bool),
-        )
+        if self.question == "cardiac":
+            return np.stack([_hearts(truth.heart[rows]), _hearts(truth.heart[rows])[:, :, ::-1]], axis=1)
+        packed = np.concatenate([truth.metastasis_mask[rows], truth.benign_mask[rows]], axis=1)
+        return np.unpackbits(packed, axis=-1).astype(bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +113,18 @@ class Archived:
         """NaN: an archive has no such column."""
         return np.full(len(self.studies), np.nan)
 
-    def read(self, rows: Rows, *, foci: bool = False) -> Scans:
+    def read(self, rows: Rows, *, places: bool = False) -> Scans:
         """Decode some scans."""
         batch = read([self.studies[row] for row in rows])
         return Scans(batch.canvas, batch.present, None)
+
+
+def _hearts(middle: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return discs of HEART_MM about row and column [n, 2], on the canvas [n, 512, 256]."""
+    rows, cols = np.ogrid[:HEIGHT, :WIDTH]
+    down, across = (middle[:, axis, None, None] for axis in (0, 1))
+    squares = ((rows + 0.5 - down) * _CANVAS_MM[0]) ** 2 + ((cols + 0.5 - across) * _CANVAS_MM[1]) ** 2
+    return np.asarray(squares < HEART_MM**2)
 
 
 def simulated(question: Question, patients: Path, share: float) -> tuple[Material, Material]:

@@ -9,32 +9,35 @@ DOWN, ACROSS = 16, 8
 """Canvas pixels that a patient may lie off: 8 cm."""
 SHORTEST = 0.3
 """Share of the counts that a shorter scan keeps at least."""
+HAZE = 0.1
+"""Times the mean of a view that haze adds at most."""
 CAMERA_PIXELS = 2
 """In one canvas pixel, for a matrix of 1024 x 256."""
 
 Floats = NDArray[np.float32]
 
 
-def varied(scans: Scans, chance: np.random.Generator, *, blur: float = 0.0) -> Scans:
-    """Move every scan, shorten every second one, and blur some; foci move along.
+def varied(scans: Scans, chance: np.random.Generator, *, down: int = DOWN, lossy: float = 0.0) -> Scans:
+    """Move every scan, shorten every second one, and spoil some; places move along.
 
     Args:
         scans: as they were made.
         chance: decides.
-        blur: share of the scans that are blurred, as by another camera or by lossy compression.
+        down: canvas rows that a patient may lie higher or lower.
+        lossy: share of the scans that are blurred and hazed, as by another camera or by lossy compression.
     """
-    canvas, foci = scans.canvas.copy(), None if scans.foci is None else scans.foci.copy()
+    canvas, places = scans.canvas.copy(), None if scans.places is None else scans.places.copy()
     for row in range(len(canvas)):
-        shift = chance.integers(-DOWN, DOWN + 1), chance.integers(-ACROSS, ACROSS + 1)
+        shift = chance.integers(-down, down + 1), chance.integers(-ACROSS, ACROSS + 1)
         # What leaves on one side comes in on the other: the rim of a frame is empty.
         canvas[row] = np.roll(canvas[row], shift, axis=(1, 2))
-        if foci is not None:
-            foci[row] = np.roll(foci[row], shift, axis=(1, 2))
+        if places is not None:
+            places[row] = np.roll(places[row], shift, axis=(1, 2))
         if chance.random() < 0.5:
             canvas[row] = shortened(canvas[row], chance.uniform(SHORTEST, 1), chance)
-        if chance.random() < blur:
-            canvas[row] = blurred(canvas[row])
-    return Scans(canvas, scans.present, foci)
+        if chance.random() < lossy:
+            canvas[row] = hazed(blurred(canvas[row]), chance.uniform(0, HAZE))
+    return Scans(canvas, scans.present, places)
 
 
 def views_swapped(scans: Scans, chance: np.random.Generator) -> Scans:
@@ -42,17 +45,28 @@ def views_swapped(scans: Scans, chance: np.random.Generator) -> Scans:
     swap = chance.random(len(scans.canvas)) < 0.5
     canvas, present = scans.canvas.copy(), scans.present.copy()
     canvas[swap], present[swap] = canvas[swap, ::-1, :, ::-1], present[swap, ::-1]
-    if scans.foci is None:
+    if scans.places is None:
         return Scans(canvas, present, None)
-    foci = scans.foci.copy()
-    foci[swap] = foci[swap][:, [1, 0, 3, 2], :, ::-1]
-    return Scans(canvas, present, foci)
+    places = scans.places.copy()
+    places[swap] = places[swap][:, _exchanged(places.shape[1]), :, ::-1]
+    return Scans(canvas, present, places)
+
+
+def _exchanged(count: int) -> list[int]:
+    """Return 1, 0, 3, 2, ...: each anterior place with its posterior one."""
+    return [number ^ 1 for number in range(count)]
 
 
 def shortened(canvas: Floats, share: float, chance: np.random.Generator) -> Floats:
     """Return what a scan of this share of the time would have shown: each photon is kept or not."""
     photons = np.rint(canvas * CAMERA_PIXELS).astype(np.int64)
     return (chance.binomial(photons, share) / CAMERA_PIXELS).astype(np.float32)
+
+
+def hazed(canvas: Floats, share: float) -> Floats:
+    """Return a canvas [..., h, w] with a share of its mean everywhere, outside the patient too."""
+    hazy: Floats = canvas + np.float32(share) * canvas.mean(axis=(-2, -1), keepdims=True)
+    return hazy
 
 
 def blurred(canvas: Floats) -> Floats:

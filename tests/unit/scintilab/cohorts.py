@@ -21,6 +21,7 @@ def a_cohort(scans: int = 8, seed: int = 5) -> Cohort:
         "perugini": 2 * (row % 2),
         "metastases": row % 2,
         "heart_ratio": 1.0 + row % 2,
+        "heart": np.tile([180.0, 145.0], (scans, 1)),
         "foci": np.zeros((scans, len(REGIONS)), np.int64),
         "pose": np.zeros((scans, 3)),
         "metastasis_mask": np.packbits(mask, axis=-1),

@@ -15,12 +15,12 @@ def test_simulated_patients_know_everything() -> None:
     """Answers, grades, canvases and foci of the rows that were asked for, in that order."""
     cohort = a_cohort()
     material, rows = Simulated(cohort, "metastasis"), np.array([3, 0])
-    scans = material.read(rows, foci=True)
+    scans = material.read(rows, places=True)
     assert material.truth.tolist() == [False, True] * 4
     assert Simulated(cohort, "cardiac").grade.tolist() == [0, 2] * 4
     np.testing.assert_array_equal(scans.canvas, cohort.canvas[rows])
-    assert scans.foci is not None
-    assert scans.foci.sum(axis=(2, 3)).tolist() == [[100, 100, 0, 0], [0, 0, 0, 0]]
+    assert scans.places is not None
+    assert scans.places.sum(axis=(2, 3)).tolist() == [[100, 100, 0, 0], [0, 0, 0, 0]]
     assert material.read(rows).foci is None
 
 
@@ -43,9 +43,9 @@ def test_archive_is_learnt_from_too(tmp_path: Path) -> None:
     assert train.truth.tolist() == [False, True]
     assert train.grade.tolist() == [0, 3]
     assert validate.grade.tolist() == [0, 1]
-    scans = train.read(np.array([1]), foci=True)
+    scans = train.read(np.array([1]), places=True)
     assert scans.present.tolist() == [[1, 0]]
     assert scans.canvas.shape == (1, 2, 512, 256)
-    assert scans.foci is None
+    assert scans.places is None
     assert UNKNOWN not in train.grade
     assert np.isnan(train.heart_ratio).all()

@@ -20,9 +20,9 @@ def test_foci_move_with_the_patient() -> None:
     """Wherever a scan is moved and however it is shortened, exactly its foci stay bright."""
     scans = marked()
     moved = varied(scans, np.random.default_rng(1))
-    assert moved.foci is not None
-    np.testing.assert_array_equal(moved.canvas > 0, moved.foci[:, :2] | moved.foci[:, 2:])
-    assert len({tuple(np.argwhere(foci[0])[0]) for foci in moved.foci}) > 6
+    assert moved.places is not None
+    np.testing.assert_array_equal(moved.canvas > 0, moved.places[:, :2] | moved.places[:, 2:])
+    assert len({tuple(np.argwhere(foci[0])[0]) for foci in moved.places}) > 6
     assert scans.canvas.sum() == marked().canvas.sum()
 
 
@@ -35,9 +35,9 @@ def test_views_change_places() -> None:
     beside, before = (np.concatenate([each.canvas[:, 0], each.canvas[:, 1]], axis=2) for each in (swapped, scans))
     np.testing.assert_array_equal(beside[turned], before[turned][..., ::-1])
     np.testing.assert_array_equal(beside[~turned], before[~turned])
-    assert swapped.foci is not None
-    np.testing.assert_array_equal(swapped.canvas == 200, swapped.foci[:, :2])
-    np.testing.assert_array_equal(swapped.canvas == 100, swapped.foci[:, 2:])
+    assert swapped.places is not None
+    np.testing.assert_array_equal(swapped.canvas == 200, swapped.places[:, :2])
+    np.testing.assert_array_equal(swapped.canvas == 100, swapped.places[:, 2:])
 
 
 def test_shorter_scan_is_a_scan() -> None:
