@@ -1,4 +1,5 @@
-"""How the cardiac classifier learns: half of each batch grade 2 or 3; besides, as far as they are known, the grade,
+"""How the cardiac classifier learns: first half of each batch is of grade 2 or 3, then a quarter, so that it sees more
+of what imitates them. It is asked for that; besides, as far as they are known, the grade,
 how the heart counts against the other side of the chest, and for each cell whether the heart is there, and whether
 it is one of grade 2 or 3, which tells it where to look.
 
@@ -41,9 +42,10 @@ RARE = 5.0
 
 
 class Lengths(NamedTuple):
-    """Epochs, and steps of each."""
+    """Epochs with half of the scans positive and with a quarter, and steps of each."""
 
     epochs: int
+    more_epochs: int
     steps: int
 
 
@@ -72,18 +74,27 @@ def train(material: Material, folder: Path, terms: Mapping[str, Any], *, seed: i
     terms = {**terms, "seed": seed, **lengths._asdict()}
     torch.manual_seed(seed)
     pupil: Pupil = Pupil().to(memory_format=torch.channels_last).train()
-    lesson = Lesson(
-        name="cardiac",
-        epochs=lengths.epochs,
-        steps=lengths.steps,
-        batches=lambda chance: balanced(material.truth, BATCH * lengths.steps // 2, lengths.steps, chance),
-        loss=_loss(pupil, material),
-        rate=one_cycle(PEAK),
-    )
-    optimizer = torch.optim.AdamW(pupil.parameters(), weight_decay=0.02)
-    learn(pupil, optimizer, lesson, Checkpoint(folder / "checkpoint.pt", terms), seed=seed)
+    for name, epochs, healthy, peak in (
+        ("cardiac", lengths.epochs, 1, PEAK),
+        ("cardiac, more of the healthy", lengths.more_epochs, 3, PEAK / 2),
+    ):
+        lesson = _lesson(pupil, material, name, epochs, lengths.steps, healthy, peak)
+        optimizer = torch.optim.AdamW(pupil.parameters(), weight_decay=0.02)
+        learn(pupil, optimizer, lesson, Checkpoint(folder / f"{healthy}-to-1.pt", terms), seed=seed)
     fold(pupil.eval())
     return pupil.network
+
+
+def _lesson(pupil: Pupil, material: Material, name: str, epochs: int, steps: int, healthy: int, peak: float) -> Lesson:
+    sick = BATCH * steps // (1 + healthy)
+    return Lesson(
+        name=name,
+        epochs=epochs,
+        steps=steps,
+        batches=lambda chance: balanced(material.truth, sick, steps, chance, healthy=healthy),
+        loss=_loss(pupil, material),
+        rate=one_cycle(peak),
+    )
 
 
 def _loss(pupil: Pupil, material: Material) -> Callable[[Rows, np.random.Generator], Tensor]:

@@ -4,7 +4,7 @@ First, in their place, at half resolution: batch normalisation, and beside the p
 cell, whether it holds a metastasis and whether it holds another focus (the phantom knows; on an archive, where nobody
 does, the patient's answer alone is learnt). Then as in the paper (Ibrahim et al. 2023) at full resolution: plain
 VGG16, Adam 1e-4, epochs of 329 sick and as many healthy scans in 200 steps, views swapped at random. What is not in the
-paper: three epochs instead of six, for the first phase has seen more scans than all of the paper's; the questions for
+paper: two epochs instead of six, for the first phase has seen more scans than all of the paper's; the questions for
 each cell stay, with less weight; scans are moved and shortened at random; and the first four convolutions stay as they
 are, which saves a quarter of the time.
 """

@@ -84,10 +84,13 @@ def learn(
             bar.console.print(f"{lesson.name}, epoch {epoch + 1} of {lesson.epochs}: loss {np.mean(losses):.3f}")
 
 
-def balanced(truth: NDArray[np.bool_], pairs: int, steps: int, chance: np.random.Generator) -> list[Rows]:
-    """Draw an epoch of pairs, one sick and one healthy, in so many batches; nobody comes twice before everybody."""
-    sick, healthy = (_drawn(np.flatnonzero(truth == group), pairs, chance) for group in (True, False))
-    return np.array_split(np.stack([sick, healthy], axis=1).ravel(), steps)
+def balanced(
+    truth: NDArray[np.bool_], sick: int, steps: int, chance: np.random.Generator, *, healthy: int = 1
+) -> list[Rows]:
+    """Draw an epoch of so many sick scans, each with so many healthy ones; nobody comes twice before everybody."""
+    with_it = _drawn(np.flatnonzero(truth), sick, chance)[:, None]
+    without = _drawn(np.flatnonzero(~truth), sick * healthy, chance).reshape(sick, healthy)
+    return np.array_split(np.hstack([with_it, without]).ravel(), steps)
 
 
 def one_cycle(peak: float, warm: float = 0.2) -> Callable[[float], float]:
