@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from scintilab.training.material import UNKNOWN, Simulated, archived
@@ -21,7 +22,18 @@ def test_simulated_patients_know_everything() -> None:
     np.testing.assert_array_equal(scans.canvas, cohort.canvas[rows])
     assert scans.places is not None
     assert scans.places.sum(axis=(2, 3)).tolist() == [[100, 100, 0, 0], [0, 0, 0, 0]]
-    assert material.read(rows).foci is None
+    assert material.read(rows).places is None
+
+
+def test_hearts_are_where_they_are_said_to_be() -> None:
+    """Asked about hearts, places are discs of 42 mm about them, mirrored in the posterior view."""
+    hearts = Simulated(a_cohort(), "cardiac").read(np.array([0]), places=True).places
+    assert hearts is not None
+    anterior, posterior = hearts[0]
+    row, col = np.argwhere(anterior).mean(axis=0) + 0.5
+    assert (row, col) == pytest.approx((180, 145), abs=0.5)
+    assert anterior.sum() * 4.8 * 2.4 == pytest.approx(np.pi * 42**2, rel=0.02)
+    np.testing.assert_array_equal(posterior, anterior[:, ::-1])
 
 
 def test_archive_is_learnt_from_too(tmp_path: Path) -> None:
