@@ -13,7 +13,7 @@ from scintilab.phantom.patient import draw_patient
 
 @pytest.mark.parametrize("number", range(3))
 def test_uptake_shows_where_the_heart_is(number: int) -> None:
-    """Against the healthy twin, counts rise within 4 cm of the heart's place, on the patient's left, and the ratio does."""
+    """Against the healthy twin, counts rise within 4 cm of the heart's place, on the left, and so does the ratio."""
     how = draw_acquisition(9, "A", number)
     patients = [draw_patient(9, "A", number, disease=disease) for disease in (HEALTHY, Disease(False, 2))]
     healthy, sick = (rate[0].numpy() for rate in expose(patients, [how, how]).rate)

@@ -112,7 +112,7 @@ def test_learning_rate_rises_and_falls() -> None:
 
 
 def test_a_quarter_may_be_sick() -> None:
-    """With three healthy scans for each sick one every batch holds a quarter of sick ones, and all healthy ones come."""
+    """With three healthy scans for each sick one a quarter of every batch is sick, and all healthy ones come."""
     batches = balanced(TRUTH, 5, 5, np.random.default_rng(0), healthy=3)
     assert [int(TRUTH[rows].sum()) for rows in batches] == [1] * 5
     assert set(np.concatenate(batches)[~TRUTH[np.concatenate(batches)]]) == set(np.flatnonzero(~TRUTH))
