@@ -64,7 +64,7 @@ models: lab ## make both classifiers from seeds again: patients, training, expor
 models-quick: lab ## the same in minutes, into QUICK: numbers that mean nothing, but are always the same
 	for model in metastasis cardiac; do \
 	  $(BIN)/python -m scintilab.$$model train --patients $(QUICK)/patients --work $(QUICK)/work/$$model --share 0.02 \
-	    --epochs 1 --steps 4 $$([ $$model = cardiac ] && echo --more-epochs 1 || echo --half-epochs 1 --half-steps 2) && \
+	    --epochs 1 --steps 4 $$([ $$model = cardiac ] && echo --more-epochs 1 || echo --half-cycles 1 --half-epochs 1 --half-steps 2) && \
 	  $(BIN)/python -m scintilab.$$model examples --out $(QUICK)/$$model && \
 	  $(BIN)/python -m scintilab.$$model export --work $(QUICK)/work/$$model --out $(QUICK)/$$model || exit 1; \
 	done

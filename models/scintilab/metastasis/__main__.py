@@ -49,18 +49,19 @@ def train(
     archive: command.Table = None,
     share: command.Share = 1.0,
     seed: command.Seed = 1,
-    half_epochs: Annotated[int, typer.Option(help="Epochs at half resolution, in place of ImageNet.")] = 6,
+    half_cycles: Annotated[int, typer.Option(help="Times over at half resolution, in place of ImageNet.")] = 3,
+    half_epochs: Annotated[int, typer.Option(help="Epochs of each.")] = 6,
     half_steps: Annotated[int, typer.Option(help="Steps of each, 16 scans a step.")] = 64,
     epochs: Annotated[int, typer.Option(help="Epochs at full resolution; the paper has 6.")] = 2,
     steps: Annotated[int, typer.Option(help="Steps of each, 3 or 4 scans a step.")] = 200,
     threads: command.Threads = 2,
 ) -> None:
-    """Learn, choose the threshold (Youden), and save the weights: 35 minutes on two cores."""
+    """Learn, choose the threshold (Youden), and save the weights: 75 minutes on two cores."""
     with command.sentences():
         learners = command.learners("metastasis", patients, share, archive)
         torch.set_num_threads(threads)
         folder = work / f"seed-{seed}"
-        lengths = Lengths(half_epochs, half_steps, epochs, steps)
+        lengths = Lengths(half_cycles, half_epochs, half_steps, epochs, steps)
         network = take_lessons(learners.train, folder, learners.terms, seed=seed, lengths=lengths)
         command.finish(network, learners.validate, best_threshold, folder)
 

@@ -30,7 +30,7 @@ from scintilab.training.variety import varied, views_swapped
 BATCH = 16
 """Scans a step at half resolution."""
 PEAK = 1e-3
-"""Highest learning rate at half resolution."""
+"""Highest learning rate at half resolution, in the first cycle."""
 
 PAIRS = 329 / 200
 """Sick scans a step at full resolution, and healthy ones."""
@@ -46,8 +46,9 @@ RARE = 5.0
 
 
 class Lengths(NamedTuple):
-    """Epochs, and steps of each, at half and at full resolution."""
+    """Epochs, and steps of each, at half and at full resolution; at half as many times over as there are cycles."""
 
+    half_cycles: int
     half_epochs: int
     half_steps: int
     epochs: int
@@ -78,8 +79,10 @@ def train(material: Material, folder: Path, terms: Mapping[str, Any], *, seed: i
     terms = {**terms, "seed": seed, **lengths._asdict()}
     torch.manual_seed(seed)
     pupil: Pupil = Pupil().to(memory_format=torch.channels_last).train()
-    optimizer = torch.optim.AdamW(pupil.parameters(), weight_decay=0.02)
-    learn(pupil, optimizer, _half(pupil, material, lengths), Checkpoint(folder / "half.pt", terms), seed=seed)
+    for cycle in range(lengths.half_cycles):
+        optimizer = torch.optim.AdamW(pupil.parameters(), weight_decay=0.02)
+        checkpoint = Checkpoint(folder / f"half-{cycle + 1}.pt", terms)
+        learn(pupil, optimizer, _half(pupil, material, lengths, cycle), checkpoint, seed=seed)
     _measure(pupil.network, material, min(MEASURED, 2 * lengths.steps), seed)
     fold(pupil.eval())
     for convolution in [layer for layer in pupil.network.early if isinstance(layer, nn.Conv2d)][:FROZEN]:
@@ -89,15 +92,16 @@ def train(material: Material, folder: Path, terms: Mapping[str, Any], *, seed: i
     return pupil.network
 
 
-def _half(pupil: Pupil, material: Material, lengths: Lengths) -> Lesson:
+def _half(pupil: Pupil, material: Material, lengths: Lengths, cycle: int) -> Lesson:
+    """Return one of the cycles: the rate rises and falls again, to half of the last peak (SGDR, arXiv 1608.03983)."""
     steps = lengths.half_steps
     return Lesson(
-        name="half resolution",
+        name=f"half resolution, cycle {cycle + 1}" if cycle else "half resolution",
         epochs=lengths.half_epochs,
         steps=steps,
         batches=lambda chance: balanced(material.truth, BATCH * steps // 2, steps, chance),
         loss=_loss(pupil, material, CELLS_HALF, shrink=2),
-        rate=one_cycle(PEAK),
+        rate=one_cycle(PEAK / 2**cycle),
     )
 
 
