@@ -28,4 +28,4 @@ def test_one_seed_gives_the_same_models_twice(tmp_path: Path) -> None:
     for name in first:
         manifest = load(tmp_path / "first" / name)
         assert manifest.digest == load(tmp_path / "second" / name).digest
-        check_golden(open_engine(manifest), manifest)
+        check_golden(open_engine(manifest, "onnxruntime"), manifest)  # nearly random weights are not for bfloat16

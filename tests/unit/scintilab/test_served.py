@@ -16,7 +16,19 @@ from scintilab.examples import example, numbers
 
 MODELS = Path(__file__).parents[3] / "models"
 WORKSHOPS = {"metastasis": metastasis, "cardiac": cardiac}
-SERVED = pytest.mark.parametrize("folder", folders(MODELS), ids=lambda folder: folder.name)
+
+
+def served(folder: Path) -> object:
+    """A folder whose model this workshop made; an earlier one is kept until `make models` has run."""
+    version = load(folder).version
+    mark = pytest.mark.skipif(
+        version != WORKSHOPS[folder.name].DESCRIPTION.version,
+        reason=f"{folder.name} {version} was made by an earlier workshop: make models",
+    )
+    return pytest.param(folder, id=folder.name, marks=mark)
+
+
+SERVED = pytest.mark.parametrize("folder", [served(folder) for folder in folders(MODELS)])
 
 Arrays = dict[str, NDArray[np.float32]]
 

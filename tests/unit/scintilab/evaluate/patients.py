@@ -107,6 +107,7 @@ def _drawn(
         bsi=load * 2.5,
         foci=np.stack([load, *rng.poisson(1, (3, n))], axis=1),
         heart_ratio=heart.astype(np.float64),
+        heart=np.tile([150.0, 140.0], (n, 1)),
         years=np.minimum(followed, end),
         died=followed < end,
         null_years=np.minimum(null, end),
