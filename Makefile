@@ -34,7 +34,7 @@ check: install ## lint, types, layers, and contracts equal to proto/
 	diff --recursive --exclude __init__.py --exclude __pycache__ build/proto/scintiflow/contracts services/scintiflow/contracts
 
 test: install lab ## run every test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 drill: install ## kill everything N times (50) on J stacks (2) while studies stream in; SEED=... repeats one
 	$(BIN)/python -m pytest tests/drills/test_kills.py --kills $(N) --stacks $(J) $(if $(SEED),--seed $(SEED))
