@@ -22,6 +22,7 @@ from tests.waiting import wait_for
 LINE = ("receiver", "keeper", "router", "classifier", "sender")
 PAIRED = ("keeper", "router", "sender")
 STUDIES = 24
+RESULTS_A_STUDY = 2
 LONGEST_STOP_SECONDS = 30
 
 
@@ -65,7 +66,7 @@ def test_a_rolling_restart_loses_nothing_and_sends_nothing_twice(tmp_path: Path)
     studies = copies(EXAMPLES, STUDIES)
     with Pacs(answer=slowly) as pacs, running_stack(tmp_path, CONFIGURATION.format(port=pacs.port)) as stack:
         seconds = {name: beside(stack, name) for name in PAIRED}
-        sending = threading.Thread(target=stream_in, args=(stack, pacs, studies))
+        sending = threading.Thread(target=stream_in, args=(stack, pacs, studies, RESULTS_A_STUDY))
         sending.start()
         try:
             for number, name in enumerate((*LINE, "redis-server"), start=1):
@@ -84,7 +85,7 @@ def test_a_rolling_restart_loses_nothing_and_sends_nothing_twice(tmp_path: Path)
                 second.kill()
         ends = re.findall(r"up \| (\S+) (ended \(\d+\)|was killed by \S+|is gone);", stack.log.read_text())
     assert [outcome.state for outcome in outcomes] == ["delivered"] * STUDIES
-    assert len(pacs.received) == len(pacs.objects) == 2 * STUDIES
+    assert len(pacs.received) == len(pacs.objects) == RESULTS_A_STUDY * STUDIES
     assert sorted(name for name, _ in ends) == sorted((*LINE, "redis"))
     assert {how for _, how in ends} <= {"ended (0)", "is gone"}, "gone: the supervisor missed how it ended"
 

@@ -52,10 +52,10 @@ FAULTS: dict[str, Callable[[Stack], None]] = {
 }
 
 
-def stream_in(stack: Stack, pacs: Pacs, studies: list[Dataset]) -> None:
-    """Send as a PACS does: each study again and again until the answer is 0000, a few ahead of their results."""
+def stream_in(stack: Stack, pacs: Pacs, studies: list[Dataset], results: int) -> None:
+    """Send as a PACS does: each study again and again until the answer is 0000, a few ahead of their `results` each."""
     for number, study in enumerate(studies):
-        wait_for(lambda number=number: len(pacs.objects) >= RESULTS_A_STUDY * (number - IN_FLIGHT), seconds=120)
+        wait_for(lambda number=number: len(pacs.objects) >= results * (number - IN_FLIGHT), seconds=120)
         wait_for(lambda study=study: accepted(stack, study), seconds=60, every=0.3)
 
 
@@ -72,7 +72,7 @@ def test_every_acknowledged_study_comes_back_whatever_is_killed(tmp_path: Path) 
     """kill -9 of each process once, and of Redis with its data: each study is delivered once, two results a model."""
     studies, models = copies(EXAMPLES, STUDIES), skeleton_and_heart(tmp_path / "models")
     with Pacs() as pacs, running_stack(tmp_path, CONFIGURATION.format(port=pacs.port), models=models) as stack:
-        sending = threading.Thread(target=stream_in, args=(stack, pacs, studies))
+        sending = threading.Thread(target=stream_in, args=(stack, pacs, studies, RESULTS_A_STUDY))
         sending.start()
         for number, fault in enumerate(FAULTS.values(), start=1):
             reached = number * STUDIES_BETWEEN_FAULTS * RESULTS_A_STUDY
