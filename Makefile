@@ -9,7 +9,7 @@ QUICK ?= build/models-quick
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install proto check test drill faults demo run lab models models-quick evaluate clean
+.PHONY: help install proto check test drill faults workshop demo run lab models models-quick evaluate clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ drill: install ## kill everything N times (50) on J stacks (2) while studies str
 
 faults: install ## every other slow drill: disk, Redis, clock, neighbours, restarts, bursts, planted bugs
 	$(BIN)/python -m pytest tests/drills --ignore tests/drills/test_kills.py --numprocesses 2 --dist loadfile
+
+workshop: install lab ## the workshop's slow tests: models from seeds twice, shortcuts on the phantom itself
+	$(BIN)/python -m pytest tests/workshop --numprocesses 2 --dist loadfile
 
 demo: install ## send example scans round the whole line and look at the results
 	$(BIN)/scintiflow demo

@@ -10,7 +10,7 @@ import pytest
 from scintiflow.inference.engine import check_golden, open_engine
 from scintiflow.inference.manifest import load
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 def quick(folder: Path) -> dict[str, dict[str, Any]]:
