@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 def quick(folder: Path) -> dict[str, dict[str, Any]]:
     """Run it into a folder, and return the numbers of each model."""
     subprocess.run(["make", "models-quick", f"QUICK={folder}"], cwd=ROOT, check=True, capture_output=True)
-    return {path.parts[-3]: json.loads(path.read_text()) for path in folder.glob("work/*/*/validation.json")}
+    return {path.parts[-3]: json.loads(path.read_text()) for path in folder.glob("trained/*/*/validation.json")}
 
 
 @pytest.mark.slow
