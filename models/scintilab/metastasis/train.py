@@ -29,8 +29,8 @@ from scintilab.training.variety import varied, views_swapped
 
 BATCH = 16
 """Scans a step at half resolution."""
-PEAK = 1e-3
-"""Highest learning rate at half resolution, in the first cycle."""
+PEAKS = (1e-3, 5e-4, 2.5e-4, 5e-4)
+"""Highest learning rate at half resolution, cycle by cycle."""
 
 PAIRS = 329 / 200
 """Sick scans a step at full resolution, and healthy ones."""
@@ -93,7 +93,7 @@ def train(material: Material, folder: Path, terms: Mapping[str, Any], *, seed: i
 
 
 def _half(pupil: Pupil, material: Material, lengths: Lengths, cycle: int) -> Lesson:
-    """Return one of the cycles: the rate rises and falls again, to half of the last peak (SGDR, arXiv 1608.03983)."""
+    """Return one of the cycles: the rate rises and falls again (SGDR, arXiv 1608.03983)."""
     steps = lengths.half_steps
     return Lesson(
         name=f"half resolution, cycle {cycle + 1}" if cycle else "half resolution",
@@ -101,7 +101,7 @@ def _half(pupil: Pupil, material: Material, lengths: Lengths, cycle: int) -> Les
         steps=steps,
         batches=lambda chance: balanced(material.truth, BATCH * steps // 2, steps, chance),
         loss=_loss(pupil, material, CELLS_HALF, shrink=2),
-        rate=one_cycle(PEAK / 2**cycle),
+        rate=one_cycle(PEAKS[cycle]),
     )
 
 
