@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
+from torch import Tensor, nn
 
 from scintiflow.dicom.canvas import HEIGHT, WIDTH
 from scintilab.examples import canvas
@@ -74,7 +74,9 @@ class Description(NamedTuple):
 def serve(network: nn.Module, threshold: float, description: Description, out: Path) -> str:
     """Write graph, golden outputs of two example patients, and manifest; return the graph's digest."""
     graph = out / "model.onnx"
-    write_graph(network, graph)
+    write_graph(
+        network, graph, {"canvas": torch.rand(2, 2, HEIGHT, WIDTH), "present": torch.ones(2, 2)}, Answer._fields
+    )
     healthy, sick = (canvas(is_one, first=0) for is_one in description.golden)
     np.savez_compressed(out / "golden.npz", allow_pickle=False, **golden(graph, healthy, sick))
     digest = hashlib.sha256(graph.read_bytes()).hexdigest()
@@ -82,20 +84,26 @@ def serve(network: nn.Module, threshold: float, description: Description, out: P
     return digest
 
 
-def write_graph(network: nn.Module, path: Path) -> None:
-    """Write one ONNX file whose only free axis is the batch, weights of convolutions in float16."""
-    canvas, present = torch.rand(2, 2, HEIGHT, WIDTH), torch.ones(2, 2)
+def write_graph(network: nn.Module, path: Path, given: Mapping[str, Tensor], outputs: Sequence[str]) -> None:
+    """Write one ONNX file whose only free axis is the batch, weights of convolutions and matrix products in float16.
+
+    Args:
+        network: in evaluation mode or not; it is written as it is then.
+        path: of the file.
+        given: inputs by name, of two rows each.
+        outputs: names of what the network returns.
+    """
     batch = torch.export.Dim("N", min=1, max=4096)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it asks for torchvision, which nothing here needs
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # and warns of nothing but itself
         program = torch.onnx.export(
             network.eval(),
-            (canvas, present),
-            input_names=["canvas", "present"],
-            output_names=list(Answer._fields),
+            tuple(given.values()),
+            input_names=list(given),
+            output_names=list(outputs),
             opset_version=OPSET,
-            dynamic_shapes={"canvas": {0: batch}, "present": {0: batch}},
+            dynamic_shapes={name: {0: batch} for name in given},
             dynamo=True,
             verbose=False,
         )
@@ -109,10 +117,14 @@ def write_graph(network: nn.Module, path: Path) -> None:
 
 
 def halve(graph: onnx.GraphProto) -> None:
-    """Keep the weights of convolutions in float16, and cast them to float32 before use, which engines do at loading."""
-    kernels = {node.input[1] for node in graph.node if node.op_type == "Conv"}
+    """Keep the weights of convolutions and matrix products in float16, and cast them to float32 before use.
+
+    Engines do that at loading.
+    """
+    weighed = {node.input[1] for node in graph.node if node.op_type in {"Conv", "MatMul", "Gemm"}}
+    turned = {node.input[0] for node in graph.node if node.op_type == "Transpose" and node.output[0] in weighed}
     for weights in graph.initializer:
-        if weights.name in kernels and weights.data_type == TensorProto.FLOAT:
+        if weights.name in weighed | turned and weights.data_type == TensorProto.FLOAT:
             name, half = weights.name, numpy_helper.to_array(weights).astype(np.float16)
             weights.CopyFrom(numpy_helper.from_array(half, f"{name}.half"))
             graph.node.insert(0, helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
