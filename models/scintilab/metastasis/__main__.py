@@ -54,11 +54,11 @@ def train(
     ] = len(PEAKS),
     half_epochs: Annotated[int, typer.Option(help="Epochs of each.")] = 6,
     half_steps: Annotated[int, typer.Option(help="Steps of each, 16 scans a step.")] = 64,
-    epochs: Annotated[int, typer.Option(help="Epochs at full resolution; the paper has 6.")] = 2,
+    epochs: Annotated[int, typer.Option(help="Epochs at full resolution.")] = 6,
     steps: Annotated[int, typer.Option(help="Steps of each, 3 or 4 scans a step.")] = 200,
     threads: command.Threads = 2,
 ) -> None:
-    """Learn, choose the threshold (Youden), and save the weights: 90 minutes on two cores."""
+    """Learn, choose the threshold (Youden), and save the weights: under two hours on two cores."""
     with command.sentences():
         learners = command.learners("metastasis", patients, share, archive)
         torch.set_num_threads(threads)
