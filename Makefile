@@ -67,7 +67,7 @@ models: lab ## make both classifiers from seeds again: patients, training, expor
 models-quick: lab ## the same in minutes, into QUICK: numbers that mean nothing, but are always the same
 	for model in metastasis cardiac; do \
 	  $(BIN)/python -m scintilab.$$model train --patients $(QUICK)/patients --work $(QUICK)/trained/$$model --share 0.02 \
-	    --epochs 1 --steps 4 $$([ $$model = cardiac ] && echo --more-epochs 1 || echo --half-cycles 1 --half-epochs 1 --half-steps 2) && \
+	    --epochs 1 --steps 4 $$([ $$model = cardiac ] && echo --more-epochs 1 || echo --cycles 1 --piece-epochs 1 --piece-steps 2) && \
 	  $(BIN)/python -m scintilab.$$model examples --out $(QUICK)/$$model && \
 	  $(BIN)/python -m scintilab.$$model export --work $(QUICK)/trained/$$model --out $(QUICK)/$$model || exit 1; \
 	done

@@ -12,7 +12,7 @@ from scintilab.examples import examples as write_examples
 from scintilab.graph import Concept, Description
 from scintilab.head import fold
 from scintilab.metastasis.network import Network
-from scintilab.metastasis.train import PEAKS, Lengths
+from scintilab.metastasis.train import Lengths
 from scintilab.metastasis.train import train as take_lessons
 from scintilab.training import command
 
@@ -49,21 +49,19 @@ def train(
     archive: command.Table = None,
     share: command.Share = 1.0,
     seed: command.Seed = 1,
-    half_cycles: Annotated[
-        int, typer.Option(max=len(PEAKS), help="Times over at half resolution, in place of ImageNet.")
-    ] = len(PEAKS),
-    half_epochs: Annotated[int, typer.Option(help="Epochs of each.")] = 6,
-    half_steps: Annotated[int, typer.Option(help="Steps of each, 16 scans a step.")] = 64,
-    epochs: Annotated[int, typer.Option(help="Epochs at full resolution.")] = 6,
+    cycles: Annotated[int, typer.Option(help="Times over with pieces of scans, in place of ImageNet.")] = 4,
+    piece_epochs: Annotated[int, typer.Option(help="Epochs of each.")] = 8,
+    piece_steps: Annotated[int, typer.Option(help="Steps of each, 16 pieces a step.")] = 64,
+    epochs: Annotated[int, typer.Option(help="Epochs of whole scans.")] = 6,
     steps: Annotated[int, typer.Option(help="Steps of each, 3 or 4 scans a step.")] = 200,
     threads: command.Threads = 2,
 ) -> None:
-    """Learn, choose the threshold (Youden), and save the weights: under two hours on two cores."""
+    """Learn, choose the threshold (Youden), and save the weights: about two hours on two cores."""
     with command.sentences():
         learners = command.learners("metastasis", patients, share, archive)
         torch.set_num_threads(threads)
         folder = work / f"seed-{seed}"
-        lengths = Lengths(half_cycles, half_epochs, half_steps, epochs, steps)
+        lengths = Lengths(cycles, piece_epochs, piece_steps, epochs, steps)
         network = take_lessons(learners.train, folder, learners.terms, seed=seed, lengths=lengths)
         command.finish(network, learners.validate, best_threshold, folder)
 

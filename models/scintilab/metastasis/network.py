@@ -60,9 +60,18 @@ class Network(nn.Module):
 
 def side_by_side(canvas: Tensor, present: Tensor) -> Tensor:
     """Scale each view to 0 to 1 by itself, take the cube root, and lay the views side by side: [N, 1, h, 2 w]."""
+    return beside(scaled(canvas, present))
+
+
+def scaled(canvas: Tensor, present: Tensor) -> Tensor:
+    """Scale each view to 0 to 1 by itself, and take the cube root: [N, 2, h, w]."""
     low, high = canvas.amin(dim=(2, 3), keepdim=True), canvas.amax(dim=(2, 3), keepdim=True)
-    scaled = (canvas - low) / (high - low).clamp(min=1e-6)
-    views = scaled.clamp(min=0) ** (1 / 3) * present[:, :, None, None]
+    root: Tensor = ((canvas - low) / (high - low).clamp(min=1e-6)).clamp(min=0) ** (1 / 3)
+    return root * present[:, :, None, None]
+
+
+def beside(views: Tensor) -> Tensor:
+    """Lay both views [N, 2, h, w] side by side: [N, 1, h, 2 w]."""
     return torch.cat([views[:, :1], views[:, 1:]], dim=3)
 
 

@@ -1,11 +1,12 @@
 """How the metastasis classifier learns: twice, for the weights of ImageNet that the paper begins with are not here.
 
-First, in their place, at half resolution: batch normalisation, and beside the patient's answer two questions for each
-cell, whether it holds a metastasis and whether it holds another focus (the phantom knows; on an archive, where nobody
-does, the patient's answer alone is learnt). Then as in the paper (Ibrahim et al. 2023) at full resolution: plain
-VGG16, Adam 1e-4, epochs of 329 sick and as many healthy scans in 200 steps, views swapped at random. What is not in the
-paper: the rate falls after two of the six epochs; the questions for each cell stay, with less weight; scans are moved
-and shortened at random; and the first four convolutions stay as they are, which saves a quarter of the time.
+First, in their place, from pieces of scans: batch normalisation, and beside the answer two questions for each cell,
+whether it holds a metastasis and whether it holds another focus; the phantom knows. (On an archive nobody does: whole
+scans at half resolution stand in for pieces, and the patient's answer alone is learnt.) Then as in the paper (Ibrahim
+et al. 2023): plain VGG16 on whole scans, Adam 1e-4, epochs of 329 sick and as many healthy scans in 200 steps, views
+swapped at random. What is not in the paper: the rate falls after two of the six epochs; the questions for each cell
+stay, with less weight; scans are moved and shortened at random; and the first four convolutions stay as they are, which
+saves a quarter of the time.
 """
 
 import math
@@ -20,7 +21,8 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_max_pool2d, avg_pool2d, binary_cross_entropy_with_logits
 
 from scintilab.head import fold
-from scintilab.metastasis.network import Network, side_by_side
+from scintilab.metastasis.network import Network, beside, scaled
+from scintilab.metastasis.piece import cut
 from scintilab.phantom.streams import stream
 from scintilab.training.checkpoint import Checkpoint
 from scintilab.training.lesson import Lesson, Rows, balanced, learn, one_cycle
@@ -28,30 +30,30 @@ from scintilab.training.material import Material
 from scintilab.training.variety import varied, views_swapped
 
 BATCH = 16
-"""Scans a step at half resolution."""
-PEAKS = (1e-3, 5e-4, 2.5e-4, 5e-4)
-"""Highest learning rate at half resolution, cycle by cycle."""
+"""Pieces a step."""
+PEAK = 1e-3
+"""Highest learning rate of the first lesson, in its first cycle."""
 
 PAIRS = 329 / 200
-"""Sick scans a step at full resolution, and healthy ones."""
+"""Sick scans a step of the second lesson, and healthy ones."""
 RATE = 1e-4
 STEADY = 1 / 3
 FROZEN = 4
 MEASURED = 64
-"""Scans at full resolution over which batch normalisation is measured before it is folded."""
+"""Whole scans over which batch normalisation is measured before it is folded."""
 
-CELLS_HALF, CELLS_FULL = 5.0, 2.0
+CELLS_FIRST, CELLS_THEN = 5.0, 2.0
 """Weight of the questions for each cell against the patient's."""
 RARE = 5.0
 """How many times more a cell with a focus counts than one without."""
 
 
 class Lengths(NamedTuple):
-    """Epochs, and steps of each, at half and at full resolution; at half as many times over as there are cycles."""
+    """Epochs, and steps of each, of pieces and of whole scans; of pieces as many times over as there are cycles."""
 
-    half_cycles: int
-    half_epochs: int
-    half_steps: int
+    cycles: int
+    piece_epochs: int
+    piece_steps: int
     epochs: int
     steps: int
 
@@ -80,39 +82,39 @@ def train(material: Material, folder: Path, terms: Mapping[str, Any], *, seed: i
     terms = {**terms, "seed": seed, **lengths._asdict()}
     torch.manual_seed(seed)
     pupil: Pupil = Pupil().to(memory_format=torch.channels_last).train()
-    for cycle in range(lengths.half_cycles):
+    for cycle in range(lengths.cycles):
         optimizer = torch.optim.AdamW(pupil.parameters(), weight_decay=0.02)
-        checkpoint = Checkpoint(folder / f"half-{cycle + 1}.pt", terms)
-        learn(pupil, optimizer, _half(pupil, material, lengths, cycle), checkpoint, seed=seed)
+        checkpoint = Checkpoint(folder / f"pieces-{cycle + 1}.pt", terms)
+        learn(pupil, optimizer, _pieces(pupil, material, lengths, cycle), checkpoint, seed=seed)
     _measure(pupil.network, material, min(MEASURED, 2 * lengths.steps), seed)
     fold(pupil.eval())
     for convolution in [layer for layer in pupil.network.early if isinstance(layer, nn.Conv2d)][:FROZEN]:
         convolution.requires_grad_(False)
     optimizer = torch.optim.Adam(weights for weights in pupil.parameters() if weights.requires_grad)
-    learn(pupil, optimizer, _full(pupil, material, lengths), Checkpoint(folder / "full.pt", terms), seed=seed)
+    learn(pupil, optimizer, _whole(pupil, material, lengths), Checkpoint(folder / "whole.pt", terms), seed=seed)
     return pupil.network
 
 
-def _half(pupil: Pupil, material: Material, lengths: Lengths, cycle: int) -> Lesson:
-    """Return one of the cycles: the rate rises and falls again (SGDR, arXiv 1608.03983)."""
-    steps = lengths.half_steps
+def _pieces(pupil: Pupil, material: Material, lengths: Lengths, cycle: int) -> Lesson:
+    """Return one of the cycles: the rate rises and falls again, to half of the last peak (SGDR, arXiv 1608.03983)."""
+    steps = lengths.piece_steps
     return Lesson(
-        name=f"half resolution, cycle {cycle + 1}" if cycle else "half resolution",
-        epochs=lengths.half_epochs,
+        name=f"pieces, cycle {cycle + 1}",
+        epochs=lengths.piece_epochs,
         steps=steps,
         batches=lambda chance: balanced(material.truth, BATCH * steps // 2, steps, chance),
-        loss=_loss(pupil, material, CELLS_HALF, shrink=2),
-        rate=one_cycle(PEAKS[cycle]),
+        loss=_loss(pupil, material, CELLS_FIRST, closer=True),
+        rate=one_cycle(PEAK / 2**cycle),
     )
 
 
-def _full(pupil: Pupil, material: Material, lengths: Lengths) -> Lesson:
+def _whole(pupil: Pupil, material: Material, lengths: Lengths) -> Lesson:
     return Lesson(
-        name="full resolution",
+        name="whole scans",
         epochs=lengths.epochs,
         steps=lengths.steps,
         batches=lambda chance: balanced(material.truth, round(PAIRS * lengths.steps), lengths.steps, chance),
-        loss=_loss(pupil, material, CELLS_FULL, shrink=1),
+        loss=_loss(pupil, material, CELLS_THEN, closer=False),
         rate=_falling,
     )
 
@@ -126,23 +128,31 @@ def _falling(share: float) -> float:
 
 
 def _loss(
-    pupil: Pupil, material: Material, cells_weight: float, *, shrink: int
+    pupil: Pupil, material: Material, cells_weight: float, *, closer: bool
 ) -> Callable[[Rows, np.random.Generator], Tensor]:
-    """Ask whether the patient is sick, and which cells hold what; convolutions run in bfloat16."""
+    """Ask whether a scan, or closer a piece of it, is of a sick patient, and which cells hold what.
+
+    Convolutions run in bfloat16.
+    """
     network = pupil.network
 
     def loss(rows: Rows, chance: np.random.Generator) -> Tensor:
         scans = views_swapped(varied(material.read(rows, places=True), chance), chance)
-        canvas = avg_pool2d(torch.from_numpy(scans.canvas), shrink)
+        views, places, truth = scaled(*map(torch.from_numpy, scans[:2])), scans.places, material.truth[rows]
+        if closer and places is None:
+            views = avg_pool2d(views, 2)
+        elif closer and places is not None:
+            views, places = pieces = cut(views, places, chance)
+            truth = pieces.metastatic
         with torch.autocast("cpu", torch.bfloat16):
-            early = network.early(side_by_side(canvas, torch.from_numpy(scans.present)))
+            early = network.early(beside(views))
             late = network.late(early)
         logit = network.head.logit(network.hidden(late.float()))[:, 0]
-        patient = binary_cross_entropy_with_logits(logit, torch.from_numpy(material.truth[rows]).float())
-        if scans.places is None:
-            return patient
+        answer = binary_cross_entropy_with_logits(logit, torch.from_numpy(truth).float())
+        if places is None:
+            return answer
         told = [ask(features.float()) for ask, features in zip(pupil.cells, (early, late), strict=True)]
-        return patient + cells_weight * sum(_cells_loss(cells, scans.places) for cells in told)
+        return answer + cells_weight * sum(_cells_loss(cells, places) for cells in told)
 
     return loss
 
@@ -155,7 +165,7 @@ def _cells_loss(told: Tensor, foci: NDArray[np.bool_]) -> Tensor:
 
 
 def _measure(network: Network, material: Material, scans: int, seed: int) -> None:
-    """Let batch normalisation forget half resolution, and measure what it needs to know at full resolution."""
+    """Let batch normalisation forget pieces, and measure what it needs to know of whole scans."""
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d)]
     for norm in norms:
         norm.reset_running_stats()

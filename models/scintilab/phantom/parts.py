@@ -6,7 +6,7 @@ from scintilab.phantom.cohort import Cohort, cohort
 
 SEED = 1
 PARTS = {
-    "train": ("A", range(2800)),
+    "train": ("A", range(4000, 12_000)),
     "validate": ("A", range(2800, 3200)),
     "A": ("A", range(3200, 3700)),
     "B": ("B", range(500)),
