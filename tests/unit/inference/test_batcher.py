@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from scintiflow.errors import Refused, Unavailable
 from scintiflow.inference.batcher import Batcher, BatchRan
-from scintiflow.inference.engine import Answer, Floats
+from scintiflow.inference.engine import Answer
+from scintiflow.inference.session import Floats
 
 
 class Recorder:
