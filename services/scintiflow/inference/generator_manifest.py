@@ -147,18 +147,13 @@ class GeneratorManifest(Model):
         return self
 
 
-def folder_of_generator(models: Path) -> Path:
-    """Return where the generator among `models` lies, whether or not it is there."""
-    return models / "generator"
-
-
 def load_generator(models: Path) -> GeneratorManifest:
     """Read the manifest of the generator among `models`, and check the graph against it.
 
     Raises:
         Refused: there is none, or as `manifest.load_as`.
     """
-    folder = folder_of_generator(models)
+    folder = models / "generator"
     if not (folder / "manifest.toml").exists():
         raise Refused(f"There is no generator in {folder}; put its folder there and start again.")
     return load_as(GeneratorManifest, folder)
