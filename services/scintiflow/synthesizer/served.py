@@ -82,7 +82,8 @@ class Served:
         generator = await asyncio.to_thread(open_generator, manifest, settings.engine, settings.precision)
         await asyncio.to_thread(check_golden, generator, manifest)
         facts = generator.describe()
-        threads = stack.enter_context(ThreadPoolExecutor(settings.threads, thread_name_prefix="sampling"))
+        threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="sampling")
+        stack.callback(threads.shutdown, wait=False, cancel_futures=True)
         batcher = await stack.enter_async_context(
             Batcher(
                 generator.run,
