@@ -19,9 +19,11 @@ SECONDS_TO_START = 60
 
 
 @contextmanager
-def service(name: str, models: Path, **settings: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+def service(
+    name: str, models: Path, *, offset: int | None = None, **settings: str
+) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
     """Start a service on `models`, its DATA beside them; the client is given once anybody answers, ready or not."""
-    offset = free_offset()
+    offset = free_offset() if offset is None else offset
     environment = os.environ | {
         "SCINTIFLOW_PORT_OFFSET": str(offset),
         "SCINTIFLOW_MODELS": str(models),
@@ -30,7 +32,7 @@ def service(name: str, models: Path, **settings: str) -> Iterator[tuple[httpx.Cl
         **{f"SCINTIFLOW_{name.upper()}_{setting.upper()}": value for setting, value in settings.items()},
     }
     process = subprocess.Popen([sys.executable, "-m", f"scintiflow.{name}"], env=environment)
-    with httpx.Client(base_url=f"http://127.0.0.1:{PORTS[name] + offset}", timeout=30) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{PORTS[name] + offset}", timeout=60) as client:
         try:
             wait_for(lambda: answers(client), SECONDS_TO_START)
             yield client, process

@@ -82,8 +82,9 @@ class Served:
         generator = await asyncio.to_thread(open_generator, manifest, settings.engine, settings.precision)
         await asyncio.to_thread(check_golden, generator, manifest)
         facts = generator.describe()
-        threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="sampling")
-        stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+        interactive, bulk = (ThreadPoolExecutor(settings.threads, thread_name_prefix="sampling") for _ in range(2))
+        for threads in (interactive, bulk):
+            stack.callback(threads.shutdown, wait=False, cancel_futures=True)
         batcher = await stack.enter_async_context(
             Batcher(
                 generator.run,
@@ -94,7 +95,7 @@ class Served:
         )
         metrics.count_engine(manifest, facts)
         structlog.get_logger().info("generator ready", engine=facts.engine, precision=facts.precision)
-        return Synthesis(manifest, guard, batcher, generator.latent, threads)
+        return Synthesis(manifest, guard, batcher, generator.latent, interactive, bulk)
 
     def _heard(self, facts: EngineFacts, ran: BatchRan) -> None:
         self._seconds_a_scan = ran.ran / ran.rows

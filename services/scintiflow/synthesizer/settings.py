@@ -17,7 +17,7 @@ class SynthesizerSettings(BaseSettings):
     """Instead of what the manifest says."""
     precision: Precision | None = None
     threads: int = Field(default=2, ge=1)
-    """That draw counts and write files while the engine works on the next scans."""
+    """In each lane, that draw counts and make files while the engine works on the next scans."""
     maximum_waiting: int = Field(default=256, ge=64)
     """Scans that somebody may wait for; beyond it requests are put off."""
     deadline_seconds: float = Field(default=150, gt=0, lt=180)

@@ -22,13 +22,15 @@ _ATTEMPTS = 8
 
 @dataclass(frozen=True)
 class Synthesis:
-    """A generator at work: the engine in the batcher's thread, and in `threads` what follows, so it never waits."""
+    """A generator at work: the engine in the batcher's thread, and what follows in others, so that it never waits."""
 
     manifest: GeneratorManifest
     guard: Guard
     batcher: Batcher[Rates]
     latent: int
-    threads: Executor
+    interactive: Executor
+    bulk: Executor
+    """Threads that draw counts and encode; each lane has its own, or one would wait for the other here."""
 
     async def entries(
         self, wanted: Wanted, seed: int, indices: Iterable[int], *, within: float | None, bulk: bool
@@ -54,7 +56,7 @@ class Synthesis:
             noise = item.noise(self.latent)
             condition, known = self.manifest.encode(item.said(self.manifest))
             drawn = await self.batcher.submit(noise[None], condition[None], known[None], within=within, bulk=bulk)
-            if entry := await loop.run_in_executor(self.threads, self._finish, item, drawn):
+            if entry := await loop.run_in_executor(self.bulk if bulk else self.interactive, self._finish, item, drawn):
                 metrics.SCANS.labels(item.wanted.label, "bulk" if bulk else "interactive").inc()
                 return entry
             metrics.REDRAWN.inc()

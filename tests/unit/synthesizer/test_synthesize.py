@@ -31,7 +31,7 @@ def at_work(models: Path, ask: Callable[[Synthesis], Coroutine[Any, Any, list[En
     async def scenario() -> list[Entry]:
         with ThreadPoolExecutor(2) as threads:
             async with Batcher(generator.run, maximum_rows=manifest.engine.rows, maximum_waiting=64) as batcher:
-                return await ask(Synthesis(manifest, load_guard(manifest), batcher, generator.latent, threads))
+                return await ask(Synthesis(manifest, load_guard(manifest), batcher, generator.latent, threads, threads))
 
     return asyncio.run(scenario())
 
