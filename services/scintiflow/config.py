@@ -58,7 +58,7 @@ class Deployment(BaseSettings):
 
     @property
     def ports(self) -> dict[str, int]:
-        """Return every port that this installation listens on, by the names of PORTS."""
+        """Every port that this installation listens on, by the names of PORTS."""
         return {name: self.port(name) for name in PORTS if name != "synthesizer" or self.synthesizes}
 
     def redis(self) -> str:

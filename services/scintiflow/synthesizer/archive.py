@@ -29,28 +29,30 @@ class Entry:
     files: dict[str, bytes]
 
 
-def pack(entries: Iterable[Entry]) -> bytes:
-    """Return a shard: the files of these scans, compressed."""
+def pack(entries: Sequence[Entry]) -> bytes:
+    """Return a shard: the files of these scans, compressed, and their labels behind them."""
     file = io.BytesIO()
     with ZipFile(file, "w") as shard:
         for entry in entries:
             for name, data in entry.files.items():
                 shard.writestr(_dateless(name), data, compresslevel=_FASTEST)
+        shard.writestr(_dateless("labels.json"), json.dumps([entry.labels for entry in entries]))
     return file.getvalue()
 
 
-def join(shards: Iterable[IO[bytes]], labels: Sequence[dict[str, Any]], format: FormatName) -> Iterator[bytes]:
-    """Yield an archive of these shards piece by piece, closing each; `labels` are those of all scans in order."""
-    sink = _Sink()
+def join(shards: Iterable[IO[bytes]], format: FormatName) -> Iterator[bytes]:
+    """Yield an archive of these shards piece by piece, closing each; `format` is that of all scans."""
+    sink, labels = _Sink(), []
     with ZipFile(sink, "w") as archive:
         for file in shards:
             with file, ZipFile(file) as shard:
-                offset = sink.tell()
-                yield from _copied(file, shard.start_dir)
-                sink.skip(shard.start_dir)
-                for inside in shard.infolist():
-                    inside.header_offset += offset
-                    archive.filelist.append(inside)
+                *members, last = shard.infolist()
+                labels += json.loads(shard.read(last))
+                for member in members:
+                    member.header_offset += sink.tell()
+                archive.filelist += members
+                yield from _copied(file, last.header_offset)
+                sink.skip(last.header_offset)
         archive.start_dir = sink.tell()
         archive.writestr(_dateless("labels.csv"), labels_csv(labels, format))
         archive.writestr(_dateless("labels.json"), json.dumps(labels, indent=1))

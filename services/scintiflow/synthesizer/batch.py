@@ -1,7 +1,6 @@
-"""A batch on the disk: DATA/synthesis/<id>/ with request.json, and labels and ZIP of each finished shard.
+"""A batch on the disk: DATA/synthesis/<id>/ with request.json, and a file for each shard that is finished.
 
-A shard whose ZIP is there is finished, and nothing else is remembered: what a crash interrupts is made again, and comes
-out the same.
+Nothing else is remembered: what a crash interrupts is made again, and comes out the same.
 """
 
 import json
@@ -12,7 +11,6 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
 from google.protobuf.json_format import MessageToDict, ParseDict
 
@@ -56,7 +54,7 @@ class Batch:
     def missing(self) -> list[int]:
         """Return which shards are not made yet."""
         there = {path.name for path in (self.folder / "shards").glob("*.zip")}
-        return [shard for shard in self.shards if self._zip(shard).name not in there]
+        return [shard for shard in self.shards if self._file(shard).name not in there]
 
     def ended_at(self) -> float:
         """Return when the last of its shards was made, or it was asked for (Unix seconds)."""
@@ -66,30 +64,19 @@ class Batch:
 
     def keep(self, store: Store, shard: int, entries: list[Entry]) -> None:
         """Make a shard durable; raises Unavailable where the disk does not take it."""
-        labels = [entry.labels for entry in entries]
-        store.put_once(self._zip(shard).with_suffix(".json"), json.dumps(labels).encode())
-        store.put_once(self._zip(shard), pack(entries))  # last: it says that the shard is finished
+        store.put_once(self._file(shard), pack(entries))
 
     def archive(self) -> Iterator[bytes]:
         """Yield the archive of a finished batch piece by piece."""
-        return join(self._opened_shards(), self._labels(), self.wanted.format)
+        return join((self._file(shard).open("rb") for shard in self.shards), self.wanted.format)
 
     def remove(self) -> None:
         """Remove it from the disk; what a crash leaves of it is no batch any more, and goes at the next start."""
         (self.folder / "request.json").unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _zip(self, shard: int) -> Path:
+    def _file(self, shard: int) -> Path:
         return self.folder / "shards" / f"{shard:06}.zip"
-
-    def _opened_shards(self) -> Iterator[IO[bytes]]:
-        for shard in self.shards:
-            yield self._zip(shard).open("rb")
-
-    def _labels(self) -> list[dict[str, Any]]:
-        return [
-            labels for shard in self.shards for labels in json.loads(self._zip(shard).with_suffix(".json").read_bytes())
-        ]
 
 
 def begin(store: Store, wanted: Wanted, seed: int, manifest: GeneratorManifest, *, shard: int) -> Batch:

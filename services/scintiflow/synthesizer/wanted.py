@@ -1,6 +1,7 @@
 """What somebody asks for, held to what the generator has learnt."""
 
 import json
+from functools import cache
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
@@ -58,6 +59,7 @@ class Wanted(BaseModel):
         return self
 
 
+@cache
 def form(manifest: GeneratorManifest, *, most: int) -> type[Wanted]:
     """Return the form of requests for at most `most` scans; the description of each field says what it may hold."""
     low, usual, high = manifest.counts

@@ -55,10 +55,9 @@ def test_shards_hold_each_scan_once(batch: Batch) -> None:
 
 
 def test_what_is_kept_is_not_missing(store: Store, batch: Batch) -> None:
-    """A shard is finished once its ZIP is there, and its labels alone are not enough; kept twice it is kept once."""
+    """A shard is finished once its file is there; made twice it is kept once."""
     batch.keep(store, 1, entries(batch, 1))
     batch.keep(store, 1, entries(batch, 1))
-    (batch.folder / "shards" / "000000.json").write_text("[]")
     assert batch.missing() == [0, 2]
 
 
