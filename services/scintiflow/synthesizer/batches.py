@@ -40,6 +40,8 @@ class Progress:
     made: int = 0
     """Scans of shards that this process made, since `began`."""
     began: float | None = None
+    latest: float = 0.0
+    """When the latest of them was finished."""
     trouble: str = ""
     failed: bool = False
 
@@ -62,7 +64,7 @@ class Progress:
         """Scans a second, as far as this process made them; None where nobody can tell."""
         if self.began is None or not self.made:
             return None
-        return self.made / (time.monotonic() - self.began)
+        return self.made / (self.latest - self.began)
 
 
 class Batches:
@@ -181,6 +183,7 @@ class Batches:
         await uninterrupted(lambda: batch.keep(self._store, shard, entries))
         progress.done += len(indices)
         progress.made += len(indices)
+        progress.latest = time.monotonic()
         progress.trouble = ""
         metrics.BATCHES.set(len(self.unfinished))
 
