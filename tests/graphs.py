@@ -1,4 +1,4 @@
-"""Small ONNX graphs that keep the classifier contract, and model folders around them.
+"""Small ONNX graphs that keep the contracts of classifiers and generators, and model folders around them.
 
 The line and its drills are tested with them: a real engine behind a real golden gate, without the seconds that a
 network which can tell anything takes.
@@ -188,14 +188,162 @@ def _model(
     probability: str,
     cells: tuple[int, int] = (32, 16),
 ) -> onnx.ModelProto:
-    def port(name: str, *shape: int | str) -> onnx.ValueInfoProto:
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])
-
     graph = helper.make_graph(
         nodes,
         "bright",
-        [port("canvas", 2, 512, 256), port("present", 2)],
-        [port(probability, 1), port("logit", 1), port("map", 1, *cells)],
+        [_rows("canvas", 2, 512, 256), _rows("present", 2)],
+        [_rows(probability, 1), _rows("logit", 1), _rows("map", 1, *cells)],
         [numpy_helper.from_array(values, name) for name, values in weights.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+LATENT = 8
+"""Length of the noise of `blob_graph`."""
+
+GENERATOR_MANIFEST = """
+[model]
+name = "generator"
+version = "0.1.0"
+kind = "generator"
+file = "model.onnx"
+digest = "{digest}"
+golden = "golden.npz"
+guard = "guard.npz"
+evidence = "simulated patients"
+counts = [150000, 600000, 3000000]
+
+[tolerance]
+rate = 0.02
+embedding = 0.02
+
+[engine]
+name = "{engine}"
+precision = "f32"
+rows = 4
+
+[[condition]]
+name = "metastatic"
+kind = "flag"
+
+[[condition]]
+name = "cardiac"
+kind = "flag"
+
+[[condition]]
+name = "load"
+kind = "number"
+scale = "log1p"
+low = 0.0
+high = 20.0
+unit = "percent of skeletal mass, bone scan index"
+drawn_from = [0.1, 0.2, 0.5, 1.1, 2.0, 4.0, 9.0]
+
+[[condition]]
+name = "perugini"
+kind = "choice"
+values = ["0", "1", "2", "3"]
+
+[[condition]]
+name = "tracer"
+kind = "choice"
+values = ["DPD"]
+
+[[condition]]
+name = "sex"
+kind = "choice"
+values = ["F", "M"]
+"""
+SLOTS = 10
+
+
+def blob_graph() -> onnx.ModelProto:
+    """A graph that draws a bright blob on a body: the noise says where, the conditions how bright it is."""
+    random = np.random.default_rng(5)
+    body = np.zeros((1, 2, 16, 8), np.float32)
+    body[:, :, 2:14, 2:6] = random.uniform(0.5, 1.5, (1, 2, 12, 4))
+    weights: dict[str, NDArray[np.generic]] = {
+        "body": body,
+        "scales": np.array([1, 1, 32, 32], np.float32),
+        "where": random.standard_normal((LATENT, 2)).astype(np.float32),
+        "reach": np.array([[150, 40]], np.float32),
+        "middle": np.array([[256, 128]], np.float32),
+        "first": np.array([0], np.int64),
+        "second": np.array([1], np.int64),
+        "rows": np.arange(512, dtype=np.float32)[None],
+        "columns": np.arange(256, dtype=np.float32)[None],
+        "narrow": np.array(-1 / 200, np.float32),
+        "brightness": np.array([[4, 2, 8, 0, 0, 1, 2, 0, 0, 0]], np.float32).T,
+        "as_column": np.array([1, 3], np.int64),
+        "as_row": np.array([1, 2], np.int64),
+        "as_pixel": np.array([2, 3], np.int64),
+        "projection": random.standard_normal((LATENT + 2 * SLOTS, 16)).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("Resize", ["body", "", "scales"], ["shape"], mode="linear"),
+        helper.make_node("MatMul", ["noise", "where"], ["at"]),
+        helper.make_node("Tanh", ["at"], ["bounded"]),
+        helper.make_node("Mul", ["bounded", "reach"], ["moved"]),
+        helper.make_node("Add", ["moved", "middle"], ["centre"]),
+        *_profile("rows", "first", "as_column"),
+        *_profile("columns", "second", "as_row"),
+        helper.make_node("Mul", ["rows_profile", "columns_profile"], ["blob"]),
+        helper.make_node("MatMul", ["condition", "brightness"], ["level"]),
+        helper.make_node("Unsqueeze", ["level", "as_pixel"], ["height"]),
+        helper.make_node("Mul", ["blob", "height"], ["focus"]),
+        helper.make_node("Add", ["shape", "focus"], ["rate"]),
+        helper.make_node("Concat", ["noise", "condition", "known"], ["all"], axis=1),
+        helper.make_node("MatMul", ["all", "projection"], ["embedding"]),
+    ]
+    takes = [_rows("noise", LATENT), _rows("condition", SLOTS), _rows("known", SLOTS)]
+    gives = [_rows("rate", 2, 512, 256), _rows("embedding", 16)]
+    initializers = [numpy_helper.from_array(values, name) for name, values in weights.items()]
+    graph = helper.make_graph(nodes, "blob", takes, gives, initializers)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def drawn(graph: bytes, noise: Floats, condition: Floats, known: Floats) -> dict[str, Floats]:
+    """What ONNX Runtime draws in f32."""
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    given = {"noise": noise, "condition": condition, "known": known}
+    return dict(zip(("rate", "embedding"), session.run(["rate", "embedding"], given), strict=True))
+
+
+def generator_folder(models: Path, *, graph: onnx.ModelProto | None = None, engine: str = "openvino") -> Path:
+    """Write a complete generator folder (manifest, graph, golden scans, a guard that knows nobody) and return it."""
+    folder = models / "generator"
+    folder.mkdir(parents=True, exist_ok=True)
+    proto = (graph or blob_graph()).SerializeToString()
+    (folder / "model.onnx").write_bytes(proto)
+    text = GENERATOR_MANIFEST.format(digest=hashlib.sha256(proto).hexdigest(), engine=engine)
+    (folder / "manifest.toml").write_text(text)
+    random = np.random.default_rng(6)
+    given = {
+        "noise": random.standard_normal((5, LATENT)).astype(np.float32),
+        "condition": random.random((5, SLOTS), np.float32),
+        "known": np.ones((5, SLOTS), np.float32),
+    }
+    np.savez(folder / "golden.npz", **given, **drawn(proto, **given))
+    guard_against(folder, np.full((1, 16), 1e6, np.float32))
+    return folder
+
+
+def guard_against(folder: Path, training: Floats, *, threshold: float = 0.1) -> None:
+    """Let a generator's guard know these embeddings, [M, 16]."""
+    np.savez(folder / "guard.npz", training=training, threshold=np.float32(threshold))
+
+
+def _profile(axis: str, which: str, unsqueezed: str) -> list[onnx.NodeProto]:
+    """A Gaussian along `axis`, around the coordinate `which` of the centre."""
+    return [
+        helper.make_node("Gather", ["centre", which], [f"{axis}_centre"], axis=1),
+        helper.make_node("Sub", [axis, f"{axis}_centre"], [f"{axis}_off"]),
+        helper.make_node("Mul", [f"{axis}_off", f"{axis}_off"], [f"{axis}_square"]),
+        helper.make_node("Mul", [f"{axis}_square", "narrow"], [f"{axis}_scaled"]),
+        helper.make_node("Exp", [f"{axis}_scaled"], [f"{axis}_bell"]),
+        helper.make_node("Unsqueeze", [f"{axis}_bell", unsqueezed], [f"{axis}_profile"]),
+    ]
+
+
+def _rows(name: str, *shape: int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])

@@ -15,7 +15,7 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import generate_uid
 from pynetdicom import AE
 
-from scintiflow.config import PORTS
+from scintiflow.config import PORTS, Deployment
 from scintiflow.dicom.identity import study_folder
 from scintiflow.records import ENDS, Outcome, Record, read_record
 from scintiflow.sender.c_store import c_store
@@ -50,6 +50,7 @@ class Stack:
     offset: int
     process: subprocess.Popen[bytes]
     log: Path
+    models: Path = SHIPPED
 
     @property
     def store(self) -> Store:
@@ -68,11 +69,18 @@ class Stack:
             "SCINTIFLOW_DATA": str(self.data),
             "SCINTIFLOW_CONFIG": str(self.data.parent / "scintiflow.toml"),
             "SCINTIFLOW_PORT_OFFSET": str(self.offset),
+            "SCINTIFLOW_MODELS": str(self.models),
         }
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Where its processes speak HTTP."""
+        ports = Deployment(models=self.models, port_offset=self.offset).ports
+        return {name: port for name, port in ports.items() if name != "dicom"}
 
     def ready(self, *names: str) -> bool:
         """Tell whether the named processes (all by default) say that they are ready."""
-        return all(_ready(PORTS[name] + self.offset) for name in names or [*PORTS.keys() - {"dicom"}])
+        return all(_ready(PORTS[name] + self.offset) for name in names or self.ports)
 
     def record(self, study_uid: str) -> Record:
         """Read a study's record from disk."""
@@ -112,7 +120,7 @@ def running_stack(
     It serves the folder `models`, or one tiny model. Its log is shown when it does not come up.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    served = {"SCINTIFLOW_MODELS": str(models or skeleton(folder / "models"))}
+    served = models or skeleton(folder / "models")
     (folder / "scintiflow.toml").write_text(configuration)
     offset, log = free_offset(), folder / "up.log"
     command = [*inside, SCINTIFLOW, "up", "--data", folder / "data", "--config", folder / "scintiflow.toml"]
@@ -122,10 +130,10 @@ def running_stack(
             [*map(str, command), "--port-offset", str(offset)],
             stdout=output,
             stderr=output,
-            env=os.environ | served | environment,
+            env=os.environ | {"SCINTIFLOW_MODELS": str(served)} | environment,
         ) as process,
     ):
-        stack = Stack(seen or folder / "data", offset, process, log)
+        stack = Stack(seen or folder / "data", offset, process, log, served)
         try:
             try:
                 wait_for(stack.ready, seconds=90)

@@ -17,12 +17,13 @@ from scintiflow.errors import Refused
 PORTS = {
     "dicom": 11112,
     "classifier": 3000,
+    "synthesizer": 3001,
     "receiver": 9101,
     "router": 9102,
     "sender": 9103,
     "keeper": 9104,
 }
-"""Every port we listen on; `dicom` is the receiver's C-STORE port, the rest speak HTTP."""
+"""Every port we may listen on; `dicom` is the receiver's C-STORE port, the rest speak HTTP."""
 
 _LONGEST_SOCKET_PATH = 107
 
@@ -49,6 +50,16 @@ class Deployment(BaseSettings):
     def port(self, name: str) -> int:
         """Return the port of `name` (a key of PORTS), moved by the port offset."""
         return PORTS[name] + self.port_offset
+
+    @property
+    def synthesizes(self) -> bool:
+        """Whether the synthesizer runs: where there is a generator among the models."""
+        return (self.models / "generator" / "manifest.toml").exists()
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Every port that this installation listens on, by the names of PORTS."""
+        return {name: self.port(name) for name in PORTS if name != "synthesizer" or self.synthesizes}
 
     def redis(self) -> str:
         """Return the URL of Redis: the configured one, else the socket of the server that `up` embeds for DATA."""

@@ -30,7 +30,7 @@ from circus.sighandler import SysHandler
 from circus.watcher import Watcher
 from tornado.ioloop import IOLoop
 
-from scintiflow.config import PORTS, Deployment, embedded_socket
+from scintiflow.config import Deployment, embedded_socket
 from scintiflow.errors import Failed, Refused
 
 _CHECK_SECONDS = 0.25
@@ -70,11 +70,13 @@ def line(deployment: Deployment) -> tuple[tuple[Program, ...], ...]:
     So nothing comes in before it can be worked on, and the queues are the last to go.
     """
     receiver = (_process("receiver", colour=36, patience=3.5),)
+    synthesizer = (_process("synthesizer", colour=96, patience=4),) if deployment.synthesizes else ()
     workers = (
         _process("keeper", colour=32, patience=4),
         _process("router", colour=35, patience=4),
         _process("classifier", colour=34, patience=4),
         _process("sender", colour=33, patience=4),
+        *synthesizer,
     )
     redis = Program("redis", redis_command(deployment.data), colour=90, patience=1.5)
     return (receiver, workers) if deployment.redis_url else (receiver, workers, (redis,))
@@ -112,7 +114,7 @@ def reserved(deployment: Deployment) -> Iterator[None]:
 
 def taken_ports(deployment: Deployment) -> list[str]:
     """Return which of our ports are taken, each with the name of the process that wants it."""
-    return [f"{deployment.port(name)} ({name})" for name in PORTS if not _is_free(deployment.port(name))]
+    return [f"{port} ({name})" for name, port in deployment.ports.items() if not _is_free(port)]
 
 
 def run(deployment: Deployment) -> None:

@@ -11,7 +11,6 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 
-from scintiflow.config import PORTS
 from scintiflow.inference.manifest import discover
 from tests import dciodvfy
 from tests.pacs import Pacs
@@ -142,8 +141,7 @@ def test_status_tells_that_everything_is_well(stack: Stack) -> None:
 
 def test_every_process_exports_its_metrics_and_no_identity(stack: Stack, example: Dataset) -> None:
     """Latency is measured stage by stage and end to end, and no UID or name is in any label."""
-    ports = {name: PORTS[name] + stack.offset for name in PORTS.keys() - {"dicom"}}
-    pages = {name: httpx.get(f"http://127.0.0.1:{port}/metrics").text for name, port in ports.items()}
+    pages = {name: httpx.get(f"http://127.0.0.1:{port}/metrics").text for name, port in stack.ports.items()}
     for series in (
         ("receiver", "scintiflow_receiver_objects_total"),
         ("keeper", "scintiflow_keeper_gather_seconds_bucket"),

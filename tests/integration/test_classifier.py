@@ -7,8 +7,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,66 +16,25 @@ import httpx
 import numpy as np
 import psutil
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from pydicom.sr.coding import Code
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from scintiflow.config import PORTS
 from scintiflow.dicom.writing import Patient, whole_body_image
 from tests.builders import file_bytes, labelled, scan
 from tests.graphs import CARDIAC, Floats, answer, bright_graph, model_folder, scans, spoil_golden, undefined_graph
 from tests.ports import free_offset, is_free
+from tests.services import SECONDS_TO_START, is_gone, is_ready, metric, service
 from tests.waiting import wait_for
 
-SECONDS_TO_START = 60
 HEADER_LENGTH = "Inference-Header-Content-Length"
 
 
-@contextmanager
-def started(models: Path, **settings: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
-    """Start the classifier on `models`; the client is given once anybody answers, ready or not."""
-    offset = free_offset()
-    port = PORTS["classifier"] + offset
-    environment = os.environ | {
-        "SCINTIFLOW_PORT_OFFSET": str(offset),
-        "SCINTIFLOW_MODELS": str(models),
-        "TMPDIR": str(models.parent),
-        **{f"SCINTIFLOW_CLASSIFIER_{name.upper()}": value for name, value in settings.items()},
-    }
-    process = subprocess.Popen([sys.executable, "-m", "scintiflow.classifier"], env=environment)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-        try:
-            wait_for(lambda: answers(client), SECONDS_TO_START)
-            yield client, process
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-def answers(client: httpx.Client) -> bool:
-    """Tell whether the server answers its liveness probe."""
-    try:
-        return client.get("/livez").status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-def is_ready(client: httpx.Client) -> bool:
-    """Tell whether the server says that it is ready."""
-    return client.get("/readyz").status_code == 200
+started = partial(service, "classifier")
 
 
 def settled(client: httpx.Client) -> bool:
     """Tell whether no model is being loaded any more."""
     return all(entry["state"] != "LOADING" for entry in client.post("/v2/repository/index").json())
-
-
-def is_gone(process: psutil.Process) -> bool:
-    """Tell whether a process has ended, whether or not anybody has asked how."""
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 @pytest.fixture(scope="module")
@@ -128,15 +87,6 @@ def dicom_bytes(counts: int = 40, **changes: Any) -> bytes:
     file = io.BytesIO()
     image.save_as(file, enforce_file_format=True)
     return file.getvalue()
-
-
-def metric(client: httpx.Client, name: str, **labels: str) -> float:
-    """Read one sample; 0 when there is none."""
-    for family in text_string_to_metric_families(client.get("/metrics").text):
-        for sample in family.samples:
-            if sample.name == name and labels.items() <= sample.labels.items():
-                return float(sample.value)
-    return 0.0
 
 
 def test_binary_and_json_give_the_same_answer(client: httpx.Client) -> None:

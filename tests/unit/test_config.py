@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scintiflow.config import Configuration, Deployment, embedded_socket, read_configuration
+from scintiflow.config import PORTS, Configuration, Deployment, embedded_socket, read_configuration
 from scintiflow.errors import Refused
 
 TOML = """
@@ -103,6 +103,15 @@ def test_the_port_offset_moves_every_port(monkeypatch: pytest.MonkeyPatch) -> No
     """Two stacks run side by side with different offsets."""
     monkeypatch.setenv("SCINTIFLOW_PORT_OFFSET", "1000")
     assert (Deployment().port("dicom"), Deployment().port("classifier")) == (12112, 4000)
+
+
+def test_the_synthesizer_listens_where_there_is_a_generator(tmp_path: Path) -> None:
+    """Without a generator among the models nobody waits for the synthesizer's port, and nobody else's is missing."""
+    without = Deployment(models=tmp_path, port_offset=1000)
+    assert without.ports.keys() == PORTS.keys() - {"synthesizer"}
+    (tmp_path / "generator").mkdir()
+    (tmp_path / "generator" / "manifest.toml").touch()
+    assert Deployment(models=tmp_path, port_offset=1000).ports == without.ports | {"synthesizer": 4001}
 
 
 def test_the_embedded_socket_fits_into_the_kernels_limit(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from scintiflow.inference.engine import Engine, Floats, check_golden, open_engine
+from scintiflow.inference.engine import Engine, check_golden, open_engine
 from scintiflow.inference.manifest import EngineName, Manifest, Precision
+from scintiflow.inference.session import Floats
 
 AT_ONCE = 8
 """Scans read from disk together; the engine runs them one by one."""

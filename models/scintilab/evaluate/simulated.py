@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.archive import Question
 from scintilab.evaluate.answers import Answers, Pixels, Reader, other_weights
 from scintilab.evaluate.bootstrap import RESAMPLES

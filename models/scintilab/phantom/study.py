@@ -7,24 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.sr.codedict import codes
-from pydicom.sr.coding import Code
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from scintiflow.dicom.writing import TRACERS, whole_body_image
 from scintiflow.dicom.writing import Patient as Subject
-from scintiflow.dicom.writing import whole_body_image
 from scintilab.phantom.camera import Acquisition
 from scintilab.phantom.foci import bone_scan_index
 from scintilab.phantom.patient import Patient
 from scintilab.phantom.template import template
-
-CODES = {
-    "MDP": codes.SCT.TechnetiumTc99mMedronate,
-    "HDP": codes.SCT.TechnetiumTc99mOxidronate,
-    "PYP": codes.SCT.TechnetiumTc99mPyrophosphate,
-    "DPD": Code("DPD", "99SCINTIFLOW", "Technetium Tc^99^m DPD"),
-}
-"""Of tracers: CID 25, which has none for DPD."""
 
 
 def study(
@@ -52,7 +42,7 @@ def study(
         acquired_at=acquired_at,
         injected_at=acquired_at - timedelta(hours=how.hours),
         pixel_mm=(how.camera.pixel, how.camera.pixel),
-        tracer=CODES[patient.tracer],
+        tracer=TRACERS[patient.tracer],
         synthetic=True,
         transfer_syntax=transfer_syntax,
     )

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from scintiflow.classifier.exchange import read_body, spoken
+from scintiflow.classifier.metrics import REQUESTS
 from scintiflow.classifier.roster import Roster, Served
 from scintiflow.contracts.v1.study_pb2 import SelectedView, View
 from scintiflow.decode import Decoded, decode
@@ -22,6 +22,7 @@ from scintiflow.dicom.selection import Selection, candidate, select
 from scintiflow.errors import Declined, Refused, Unavailable
 from scintiflow.inference.manifest import Manifest
 from scintiflow.inference.suitability import why_not
+from scintiflow.serving.exchange import read_body, spoken
 
 DISCLAIMER = "AI result, not for diagnostic use, research only"
 _VIEWS = {View.VIEW_ANTERIOR: "anterior", View.VIEW_POSTERIOR: "posterior"}
@@ -38,7 +39,7 @@ class Classification:
 
     def routes(self) -> list[Route]:
         """Return the one route."""
-        return [Route("/classify", spoken("classify", self._classify), methods=["POST"])]
+        return [Route("/classify", spoken(REQUESTS, "classify", self._classify), methods=["POST"])]
 
     async def _classify(self, request: Request) -> Response:
         if request.headers.get("content-type", "").startswith("multipart/"):

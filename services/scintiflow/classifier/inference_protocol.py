@@ -10,12 +10,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import scintiflow
-from scintiflow.classifier.exchange import read_body, spoken
+from scintiflow.classifier.metrics import REQUESTS
 from scintiflow.classifier.roster import Roster, Served
 from scintiflow.classifier.tensors import DATATYPE, parse, render
 from scintiflow.errors import Refused
 from scintiflow.inference.engine import INPUTS
 from scintiflow.inference.manifest import Manifest
+from scintiflow.serving.exchange import read_body, spoken
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 _OUTPUT_SHAPES = {"probability": [-1, -1], "logit": [-1, -1], "map": [-1, -1, -1, -1]}
@@ -33,16 +34,16 @@ class InferenceProtocol:
     def routes(self) -> list[Route]:
         """Return the protocol's routes."""
         routes = [
-            Route("/v2", spoken("server", self._server)),
-            Route("/v2/health/live", spoken("live", self._live)),
-            Route("/v2/health/ready", spoken("ready", self._ready)),
-            Route("/v2/repository/index", spoken("index", self._index), methods=["POST"]),
+            Route("/v2", spoken(REQUESTS, "server", self._server)),
+            Route("/v2/health/live", spoken(REQUESTS, "live", self._live)),
+            Route("/v2/health/ready", spoken(REQUESTS, "ready", self._ready)),
+            Route("/v2/repository/index", spoken(REQUESTS, "index", self._index), methods=["POST"]),
         ]
         for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
             routes += [
-                Route(model, spoken("model", self._model)),
-                Route(f"{model}/ready", spoken("model_ready", self._model_ready)),
-                Route(f"{model}/infer", spoken("infer", self._infer), methods=["POST"]),
+                Route(model, spoken(REQUESTS, "model", self._model)),
+                Route(f"{model}/ready", spoken(REQUESTS, "model_ready", self._model_ready)),
+                Route(f"{model}/infer", spoken(REQUESTS, "infer", self._infer), methods=["POST"]),
             ]
         return routes
 

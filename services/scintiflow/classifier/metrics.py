@@ -3,8 +3,8 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 from scintiflow.inference.batcher import BatchRan
-from scintiflow.inference.engine import EngineFacts
 from scintiflow.inference.manifest import Manifest
+from scintiflow.inference.session import EngineFacts
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 

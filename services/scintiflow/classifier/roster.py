@@ -13,8 +13,9 @@ import structlog
 from scintiflow.classifier import metrics
 from scintiflow.errors import ScintiflowError, Unavailable
 from scintiflow.inference.batcher import Batcher
-from scintiflow.inference.engine import Answer, Engine, EngineFacts, Floats, check_golden
+from scintiflow.inference.engine import Answer, Engine, check_golden
 from scintiflow.inference.manifest import Manifest, folders, load
+from scintiflow.inference.session import EngineFacts, Floats
 
 State = Literal["LOADING", "READY", "UNAVAILABLE"]
 """As the model repository extension of the Open Inference Protocol calls them."""
@@ -29,7 +30,7 @@ class Served:
     reason: str = "The model is being loaded; try again in a few seconds."
     manifest: Manifest | None = None
     facts: EngineFacts | None = None
-    batcher: Batcher | None = None
+    batcher: Batcher[Answer] | None = None
 
     async def answer(self, canvas: Floats, present: Floats, *, within: float) -> Answer:
         """Answer N rows within so many seconds.
@@ -47,7 +48,7 @@ class Roster:
     """Every classifier under `models`, each ready only after its golden scans went through the engine that answers."""
 
     def __init__(
-        self, models: Path, *, open_engine: Callable[[Manifest], Engine], new_batcher: Callable[..., Batcher]
+        self, models: Path, *, open_engine: Callable[[Manifest], Engine], new_batcher: Callable[..., Batcher[Answer]]
     ) -> None:
         self._models = models
         self._open_engine = open_engine

@@ -25,5 +25,3 @@ class ClassifierSettings(BaseSettings):
     deadline_seconds: float = Field(default=25, gt=0, lt=60)
     """Below the router's own patience, so that it hears why."""
     maximum_body_bytes: int = Field(default=64 << 20, ge=1 << 20)
-    supervisor: int | None = None
-    """The process that the worker belongs to; `python -m scintiflow.classifier` sets it for its own."""

@@ -13,7 +13,8 @@ import numpy as np
 from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
 from scintiflow.errors import Refused
-from scintiflow.inference.engine import INPUTS, OUTPUTS, Answer, Floats
+from scintiflow.inference.engine import INPUTS, OUTPUTS, Answer
+from scintiflow.inference.session import Floats
 
 DATATYPE = "FP32"
 _VALUE = np.dtype("<f4")

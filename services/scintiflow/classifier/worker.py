@@ -1,25 +1,24 @@
 """What only the worker of the BentoML service needs; its supervisor starts faster without."""
 
-import os
-import sys
 from functools import partial
 
 import bentoml
 
-from scintiflow.classifier.application import Probes, application
+from scintiflow.classifier.application import application
 from scintiflow.classifier.roster import Roster
 from scintiflow.classifier.settings import ClassifierSettings
 from scintiflow.config import Deployment
 from scintiflow.inference.batcher import Batcher
 from scintiflow.inference.engine import open_engine
-from scintiflow.lifetime import die_with_parent
+from scintiflow.serving.bento import stay_with_supervisor
+from scintiflow.serving.probes import Probes
 from scintiflow.telemetry import configure_logging
 
 
 def equip(service: "bentoml.Service[object]") -> None:
     """Give the service its models and its answers, and tie this process to its supervisor's life."""
+    stay_with_supervisor()
     settings = ClassifierSettings()
-    _stay_with(settings.supervisor)
     configure_logging("classifier")
     roster = Roster(
         Deployment().models,
@@ -35,10 +34,3 @@ def equip(service: "bentoml.Service[object]") -> None:
         application(roster, maximum_body=settings.maximum_body_bytes, deadline=settings.deadline_seconds)
     )
     service.add_asgi_middleware(Probes, trouble=roster.trouble)
-
-
-def _stay_with(supervisor: int | None) -> None:
-    """A worker left alone would hold the port and say ready; it may be alone already before it comes here."""
-    die_with_parent()
-    if supervisor not in (None, os.getppid()):
-        sys.exit("The classifier's supervisor is gone.")

@@ -14,6 +14,7 @@ from scintiflow.cli.parked import parked
 from scintiflow.cli.send import send
 from scintiflow.cli.status import status
 from scintiflow.cli.studies import studies
+from scintiflow.cli.synthesize import synthesize
 from scintiflow.cli.up import up
 from scintiflow.errors import ScintiflowError
 
@@ -43,6 +44,7 @@ app.command()(send)
 app.command()(status)
 app.command()(studies)
 app.command()(check)
+app.command()(synthesize)
 app.add_typer(parked, name="parked")
 app.add_typer(models, name="models")
 
@@ -66,5 +68,5 @@ def scintiflow(
     Start with `scintiflow demo`, which shows the whole line with example scans. Then write `scintiflow.toml` (who may
     send, who gets results), test it with `scintiflow check`, start everything with `scintiflow up`, and point your PACS
     at DICOM port 11112, AE title SCINTIFLOW. Look in with `scintiflow status`, `scintiflow studies` and
-    `scintiflow parked list`.
+    `scintiflow parked list`. `scintiflow synthesize` makes scans of patients who do not exist.
     """

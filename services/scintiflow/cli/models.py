@@ -9,7 +9,9 @@ from rich.table import Table
 
 from scintiflow.cli.deployment import JsonOption, deployment
 from scintiflow.errors import Refused
+from scintiflow.inference.generator_manifest import GeneratorManifest, load_generator
 from scintiflow.inference.manifest import Manifest, folders, load
+from scintiflow.inference.session import EngineFacts
 
 models = typer.Typer(no_args_is_help=True, help="What is served, and whether this machine gives the same answers.")
 
@@ -25,24 +27,17 @@ def list_models(as_json: JsonOption = False) -> None:
         return
     table = Table("model", "version", "asks for", "needs", "threshold", "evidence", "digest")
     for manifest in found:
-        needs, threshold = " + ".join(manifest.requires), f"{manifest.threshold:g}"
-        table.add_row(
-            manifest.name, manifest.version, manifest.label, needs, threshold, manifest.evidence, manifest.digest[:12]
-        )
+        table.add_row(manifest.name, manifest.version, *_asks(manifest), manifest.evidence, manifest.digest[:12])
     Console().print(table)
 
 
 @models.command()
 def verify(names: NamesArgument = None) -> None:
-    """Run each model's golden scans on this machine's engine and compare probabilities and maps."""
-    from scintiflow.inference.engine import check_golden, open_engine
-
+    """Run each model's golden inputs on this machine's engine and compare with what its makers saw."""
     failed = False
     for manifest in _manifests(names):
         try:
-            engine = open_engine(manifest)
-            check_golden(engine, manifest)
-            facts = engine.describe()
+            facts = _proven(manifest)
             print(f"{manifest.name} {manifest.version}: the same answers with {facts.engine} in {facts.precision}")
         except Refused as error:
             failed = True
@@ -51,12 +46,36 @@ def verify(names: NamesArgument = None) -> None:
         raise typer.Exit(1)
 
 
-def _manifests(names: list[str] | None) -> list[Manifest]:
+def _asks(manifest: Manifest | GeneratorManifest) -> tuple[str, str, str]:
+    """Return what a model is asked, the views that it needs, and its threshold."""
+    if isinstance(manifest, GeneratorManifest):
+        return "synthetic scans", "", ""
+    return manifest.label, " + ".join(manifest.requires), f"{manifest.threshold:g}"
+
+
+def _proven(manifest: Manifest | GeneratorManifest) -> EngineFacts:
+    """Return what runs a model, once it has passed its golden gate; raises Refused where it does not."""
+    from scintiflow.inference import engine, generator
+
+    if isinstance(manifest, GeneratorManifest):
+        draws = generator.open_generator(manifest)
+        generator.check_golden(draws, manifest)
+        return draws.describe()
+    answers = engine.open_engine(manifest)
+    engine.check_golden(answers, manifest)
+    return answers.describe()
+
+
+def _manifests(names: list[str] | None) -> list[Manifest | GeneratorManifest]:
     """Load the models called `names`, or all; raises Refused where one is missing or unsound."""
-    folder = deployment().models
-    found = {path.name: path for path in folders(folder)}
-    unknown = sorted(set(names or ()) - found.keys())
+    installation = deployment()
+    classifiers = {path.name: path for path in folders(installation.models)}
+    found = sorted({*classifiers, *(["generator"] if installation.synthesizes else [])})
+    unknown = sorted(set(names or ()) - set(found))
     if unknown or not found:
         what = f"no model called {', '.join(unknown)}" if unknown else "no model"
-        raise Refused(f"There is {what} in {folder}; name another folder with SCINTIFLOW_MODELS.")
-    return [load(found[name]) for name in names or sorted(found)]
+        raise Refused(f"There is {what} in {installation.models}; name another folder with SCINTIFLOW_MODELS.")
+    return [
+        load(classifiers[name]) if name in classifiers else load_generator(installation.models)
+        for name in names or found
+    ]

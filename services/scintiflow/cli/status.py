@@ -19,12 +19,10 @@ from scintiflow.cli.deployment import (
     configuration,
     deployment,
 )
-from scintiflow.config import PORTS, Deployment
+from scintiflow.config import Deployment
 from scintiflow.records import Record, read_record
 from scintiflow.store import Store
 from scintiflow.stream import Stream, connect
-
-_PROCESSES = tuple(name for name in PORTS if name != "dicom")
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def look(installation: Deployment) -> dict[str, Any]:
     records = [read_record(store, folder) for folder in store.studies()]
     streams = {"events": "gather", "ready": "read", **{f"results:{name}": f"send {name}" for name in names}}
     queues = [_queue(installation, stream, _parked(records, place)) for stream, place in streams.items()]
-    healths = [_redis(installation), *(_health(installation, name) for name in _PROCESSES)]
+    healths = [_redis(installation), *(_health(*each) for each in installation.ports.items() if each[0] != "dicom")]
     return {
         "processes": [asdict(health) for health in healths],
         "streams": [asdict(queue) for queue in queues],
@@ -76,8 +74,7 @@ def look(installation: Deployment) -> dict[str, Any]:
     }
 
 
-def _health(installation: Deployment, name: str) -> Health:
-    port = installation.port(name)
+def _health(name: str, port: int) -> Health:
     try:
         answer = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2)
     except httpx.ConnectError:

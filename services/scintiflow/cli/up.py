@@ -23,7 +23,8 @@ port = 104"""
 def up(data: DataOption = None, config: ConfigOption = None, port_offset: OffsetOption = None) -> None:
     """Start the whole line on this machine and keep it alive; Ctrl-C stops it.
 
-    Receiver, keeper, router, classifier and sender, and a Redis of its own unless SCINTIFLOW_REDIS_URL names one.
+    Receiver, keeper, router, classifier and sender, the synthesizer where there is a generator among the models, and a
+    Redis of its own unless SCINTIFLOW_REDIS_URL names one.
     What dies is started again.
     """
     from scintiflow.up import reserved, run

@@ -70,6 +70,11 @@ def series_uid(views: Iterable[SelectedView], kind: str, encoder_version: str) -
     return _uid_of("series", *_named(views), kind, encoder_version)
 
 
+def synthetic_study_uid(*what: str) -> UID:
+    """Return the Study Instance UID of a synthetic scan: it follows from `what` it is, as the scan itself does."""
+    return _uid_of("synthetic", *what)
+
+
 def is_our_result(header: Dataset) -> bool:
     """Tell whether `header` is of a result that our software made, for whichever study, and a PACS rule sent back.
 

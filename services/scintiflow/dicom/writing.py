@@ -22,6 +22,14 @@ from scintiflow.dicom.identity import EQUIPMENT, IMPLEMENTATION_UID, IMPLEMENTAT
 MDP = Code("96390006", "SCT", "Technetium Tc^99m^ medronate")
 """Methylene diphosphonate (DICOM CID 25), the commonest bone tracer."""
 
+TRACERS = {
+    "MDP": MDP,
+    "HDP": codes.SCT.TechnetiumTc99mOxidronate,
+    "PYP": codes.SCT.TechnetiumTc99mPyrophosphate,
+    "DPD": Code("DPD", "99SCINTIFLOW", "Technetium Tc^99^m DPD"),
+}
+"""By their usual names: DICOM CID 25, which has none for DPD."""
+
 SCAN_SPEED = 2.5
 """Millimetres a second: 15 cm a minute, a usual table speed for a whole-body bone scan."""
 
@@ -33,8 +41,10 @@ class Patient(NamedTuple):
 
     name: str
     id: str
-    born: date
-    sex: Literal["F", "M", "O"] = "O"
+    born: date | None
+    """None where nobody knows."""
+    sex: Literal["F", "M", "O", ""] = "O"
+    """Empty where nobody knows."""
 
 
 def whole_body_image(
@@ -89,9 +99,10 @@ def _subject(patient: Patient, acquired_at: datetime) -> Dataset:
     subject.SpecificCharacterSet = "ISO_IR 192"
     subject.PatientName = patient.name
     subject.PatientID = patient.id
-    subject.PatientBirthDate = f"{patient.born:%Y%m%d}"
+    subject.PatientBirthDate = f"{patient.born:%Y%m%d}" if patient.born else ""
     subject.PatientSex = patient.sex
-    subject.PatientAge = f"{_years(patient.born, acquired_at.date()):03d}Y"
+    if patient.born:
+        subject.PatientAge = f"{_years(patient.born, acquired_at.date()):03d}Y"
     return subject
 
 

@@ -1,7 +1,11 @@
 """Gathers waiting requests into batches for one engine: first come, first served, each answered exactly once.
 
-It learns nothing and remembers nothing between batches. One batch runs at a time, in a thread of its own;
-what arrives meanwhile waits, and what cannot wait is told so at once.
+There are two lanes. What somebody waits for goes before bulk work, which fills what is left of a batch; but bulk that
+was left behind by `_PATIENCE` batches in a row goes first in the next. So under any load each lane has its share: small
+requests wait for no more than one batch in four of the large ones, and large ones get that batch.
+
+It learns nothing about requests. One batch runs at a time, in a thread of its own; what arrives meanwhile waits, and
+what cannot wait is told so at once.
 """
 
 import asyncio
@@ -12,12 +16,26 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
 from scintiflow.errors import Unavailable
-from scintiflow.inference.engine import Answer, Floats
+from scintiflow.inference.session import Floats
+
+_STOPPING = "The service is stopping; ask again."
+_PATIENCE = 3
+"""Batches that may leave bulk behind before one begins with it."""
+
+
+class Rows(Protocol):
+    """What an engine says about N rows."""
+
+    def rows(self, first: int, last: int) -> Self:
+        """Return rows `first` to `last`, the last one excluded."""
+
+
+Answered = TypeVar("Answered", bound=Rows)
 
 
 @dataclass(frozen=True)
@@ -30,24 +48,28 @@ class BatchRan:
 
 
 @dataclass(eq=False)
-class _Request:
-    canvas: Floats
-    present: Floats
-    answer: asyncio.Future[Answer]
+class _Request(Generic[Answered]):
+    given: tuple[Floats, ...]
+    bulk: bool
+    answer: asyncio.Future[Answered]
     arrived: float = field(default_factory=time.monotonic)
 
+    @property
+    def rows(self) -> int:
+        return len(self.given[0])
 
-class Batcher:
-    """Stands before `run`, which answers N rows and may block; use it as an async context.
+
+class Batcher(Generic[Answered]):
+    """Stands before `run`, which takes arrays of N rows, answers all rows and may block; use it as an async context.
 
     A batch holds at most `maximum_rows`, except that one larger request runs alone. It leaves when it is full
     or when its oldest request has waited `maximum_delay` seconds: with 0, as soon as the engine is free. At
-    most `maximum_waiting` rows wait. `on_batch` hears of every call that succeeded.
+    most `maximum_waiting` rows wait in each lane. `on_batch` hears of every call that succeeded.
     """
 
     def __init__(
         self,
-        run: Callable[[Floats, Floats], Answer],
+        run: Callable[..., Answered],
         *,
         maximum_rows: int = 1,
         maximum_delay: float = 0.0,
@@ -59,8 +81,10 @@ class Batcher:
         self._maximum_delay = maximum_delay
         self._maximum_waiting = maximum_waiting
         self._on_batch = on_batch
-        self._waiting: deque[_Request] = deque()
-        self._running: list[_Request] = []
+        self._urgent: deque[_Request[Answered]] = deque()
+        self._bulk: deque[_Request[Answered]] = deque()
+        self._left_behind = 0
+        self._running: list[_Request[Answered]] = []
         self._arrival = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
@@ -77,23 +101,29 @@ class Batcher:
             serving.cancel()
             with suppress(asyncio.CancelledError):
                 await serving
-        for request in (*self._running, *self._waiting):
-            _settle(request, Unavailable("The classifier is stopping; send the scan again."))
+        for request in (*self._running, *self._urgent, *self._bulk):
+            _settle(request, Unavailable(_STOPPING))
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def submit(self, canvas: Floats, present: Floats, *, within: float) -> Answer:
+    async def submit(self, *given: Floats, within: float | None, bulk: bool = False) -> Answered:
         """Answer these rows, or say within `within` seconds why not. Cancelling takes them out of the queue.
+
+        Args:
+            given: the arrays that `run` takes, all of one length.
+            within: seconds, or None for whoever waits as long as it takes.
+            bulk: whether nobody waits for just this.
 
         Raises:
             Unavailable: too many rows wait, time is up, or the batcher is closed.
             Exception: whatever `run` raised for these rows.
         """
         if self._serving is None:
-            raise Unavailable("The classifier is stopping; send the scan again.")
-        if self._rows_waiting() + len(canvas) > self._maximum_waiting:
+            raise Unavailable(_STOPPING)
+        lane = self._bulk if bulk else self._urgent
+        request = _Request[Answered](given, bulk, asyncio.get_running_loop().create_future())
+        if _rows(lane) + request.rows > self._maximum_waiting:
             raise Unavailable(f"More than {self._maximum_waiting} scans would wait; send fewer, or try again later.")
-        request = _Request(canvas, present, asyncio.get_running_loop().create_future())
-        self._waiting.append(request)
+        lane.append(request)
         self._arrival.set()
         try:
             async with asyncio.timeout(within):
@@ -110,25 +140,28 @@ class Batcher:
 
     async def _until_due(self) -> None:
         """Return when a batch should leave: there is a request, and the batch is full or the oldest waited enough."""
-        while not (oldest := self._oldest()):
+        while not (first := [lane[0] for lane in self._lanes()]):
             self._arrival.clear()
             await self._arrival.wait()
-        due = oldest.arrived + self._maximum_delay
-        while self._rows_waiting() < self._maximum_rows and (left := due - time.monotonic()) > 0:
+        due = min(request.arrived for request in first) + self._maximum_delay
+        while sum(map(_rows, self._lanes())) < self._maximum_rows and (left := due - time.monotonic()) > 0:
             self._arrival.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._arrival.wait(), left)
 
-    def _take(self) -> list[_Request]:
-        """Take the oldest request and those after it, in order, while they fit."""
-        batch: list[_Request] = []
+    def _take(self) -> list[_Request[Answered]]:
+        """Take the oldest request of the lane whose turn it is and those after it, in order, while they fit."""
+        batch: list[_Request[Answered]] = []
         rows = 0
-        while (oldest := self._oldest()) and (not batch or rows + len(oldest.canvas) <= self._maximum_rows):
-            batch.append(self._waiting.popleft())
-            rows += len(oldest.canvas)
+        for lane in self._lanes():
+            while (oldest := _oldest(lane)) and (not batch or rows + oldest.rows <= self._maximum_rows):
+                batch.append(lane.popleft())
+                rows += oldest.rows
+        served = not self._bulk or any(request.bulk for request in batch)
+        self._left_behind = 0 if served else self._left_behind + 1
         return batch
 
-    async def _run(self, batch: list[_Request]) -> None:
+    async def _run(self, batch: list[_Request[Answered]]) -> None:
         started = time.monotonic()
         try:
             answer = await self._call_in_thread(batch)
@@ -137,9 +170,9 @@ class Batcher:
             return
         ran = time.monotonic() - started
         self._hand_out(batch, answer)
-        self._on_batch(BatchRan(len(answer.probability), tuple(started - each.arrived for each in batch), ran))
+        self._on_batch(BatchRan(sum(each.rows for each in batch), tuple(started - each.arrived for each in batch), ran))
 
-    async def _run_apart(self, batch: list[_Request], error: Exception) -> None:
+    async def _run_apart(self, batch: list[_Request[Answered]], error: Exception) -> None:
         """Run the requests of a failed batch each alone, for the fault may be a neighbour's."""
         if len(batch) == 1:
             _settle(batch[0], error)
@@ -148,30 +181,36 @@ class Batcher:
             if not request.answer.done():
                 await self._run([request])
 
-    async def _call_in_thread(self, batch: list[_Request]) -> Answer:
-        canvas = np.concatenate([request.canvas for request in batch])
-        present = np.concatenate([request.present for request in batch])
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._call, canvas, present)
+    async def _call_in_thread(self, batch: list[_Request[Answered]]) -> Answered:
+        given = (np.concatenate(arrays) for arrays in zip(*(request.given for request in batch), strict=True))
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._call, *given)
 
     @staticmethod
-    def _hand_out(batch: list[_Request], answer: Answer) -> None:
+    def _hand_out(batch: list[_Request[Answered]], answer: Answered) -> None:
         first = 0
         for request in batch:
-            last = first + len(request.canvas)
+            last = first + request.rows
             _settle(request, answer.rows(first, last))
             first = last
 
-    def _oldest(self) -> _Request | None:
-        """Return the request at the head, after dropping those that nobody waits for any more."""
-        while self._waiting and self._waiting[0].answer.done():
-            self._waiting.popleft()
-        return self._waiting[0] if self._waiting else None
-
-    def _rows_waiting(self) -> int:
-        return sum(len(request.canvas) for request in self._waiting if not request.answer.done())
+    def _lanes(self) -> list[deque[_Request[Answered]]]:
+        """Return the lanes in which somebody waits, the one whose turn it is first."""
+        lanes = [self._bulk, self._urgent] if self._left_behind >= _PATIENCE else [self._urgent, self._bulk]
+        return [lane for lane in lanes if _oldest(lane)]
 
 
-def _settle(request: _Request, outcome: Answer | Exception) -> None:
+def _oldest(lane: deque[_Request[Answered]]) -> _Request[Answered] | None:
+    """Return the request at the head, after dropping those that nobody waits for any more."""
+    while lane and lane[0].answer.done():
+        lane.popleft()
+    return lane[0] if lane else None
+
+
+def _rows(lane: deque[_Request[Answered]]) -> int:
+    return sum(request.rows for request in lane if not request.answer.done())
+
+
+def _settle(request: _Request[Answered], outcome: Answered | Exception) -> None:
     """Answer a request unless it was answered or given up."""
     if request.answer.done():
         return

@@ -5,19 +5,17 @@ pixel; an absent view is zeros) and `present` [N, 2]; outputs `probability` [N, 
 [N, C, h, w], which lies over the views side by side (left half anterior), values >= 0, not normalised.
 """
 
-import zipfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scintiflow.dicom.canvas import HEIGHT, WIDTH
 from scintiflow.errors import Refused
+from scintiflow.inference.arrays import read_arrays
 from scintiflow.inference.manifest import EngineName, Manifest, Precision
-
-Floats = NDArray[np.float32]
+from scintiflow.inference.session import EngineFacts, Floats, Session, open_session
 
 INPUTS: dict[str, tuple[int, ...]] = {"canvas": (2, HEIGHT, WIDTH), "present": (2,)}
 """Input names and the shape of one row."""
@@ -36,15 +34,6 @@ class Answer:
     def rows(self, first: int, last: int) -> "Answer":
         """Return rows `first` to `last`, the last one excluded."""
         return Answer(self.probability[first:last], self.logit[first:last], self.map[first:last])
-
-
-@dataclass(frozen=True)
-class EngineFacts:
-    """What really runs: engine with its version, precision as the engine reports it, device."""
-
-    engine: str
-    precision: str
-    device: str
 
 
 _Row = Callable[[Floats, Floats], Answer]
@@ -84,7 +73,16 @@ def open_engine(manifest: Manifest, name: EngineName | None = None, precision: P
         Refused: the graph is not what the manifest says or breaks the contract, or the machine cannot do what
             was asked for; nothing else is used instead.
     """
-    return _OPENERS[name or manifest.engine.name](manifest.graph(), precision or manifest.engine.precision)
+    choice = manifest.engine
+    session = open_session(manifest.graph(), name or choice.name, precision or choice.precision, rows=1)
+    _keep_contract(session)
+
+    def row(canvas: Floats, present: Floats) -> Answer:
+        given = {"canvas": canvas, "present": present}
+        found = session.run({name: given[name] for name in session.inputs})
+        return Answer(*(found[name] for name in OUTPUTS))
+
+    return Engine(row, session.facts)
 
 
 def check_golden(engine: Engine, manifest: Manifest) -> None:
@@ -115,11 +113,7 @@ def check_golden(engine: Engine, manifest: Manifest) -> None:
 
 def _read_golden(path: Path) -> dict[str, Floats]:
     """Read golden scans and outputs; arrays are named as the graph names them."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            golden = {name: arrays[name].astype(np.float32, copy=False) for name in (*INPUTS, "probability", "map")}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise Refused(f"{path.name} cannot be read; build the model again.") from error
+    golden = read_arrays(path, (*INPUTS, "probability", "map"))
     count = len(golden["canvas"])
     if count == 0 or any(golden[name].shape != (count, *shape) for name, shape in INPUTS.items()):
         raise Refused(f"{path.name} does not hold scans of the shape that the graph takes; build the model again.")
@@ -145,64 +139,15 @@ def _check(answer: Answer) -> None:
         raise Refused("The model answered with a probability outside 0 to 1 or a negative map; no finding is given.")
 
 
-def _keep_contract(inputs: Collection[str], outputs: Collection[str]) -> None:
-    """Check the names. `present` may be missing: a graph that does not use it loses it on the way here."""
-    if not {"canvas"} <= set(inputs) <= set(INPUTS) or not set(OUTPUTS) <= set(outputs):
+def _keep_contract(session: Session) -> None:
+    """Check names and shapes. `present` may be missing: a graph that does not use it loses it on the way here."""
+    inputs, outputs = session.inputs, session.outputs
+    if not {"canvas"} <= inputs.keys() or not inputs.items() <= INPUTS.items() or not set(OUTPUTS) <= set(outputs):
         raise Refused(
-            f"The graph takes {sorted(inputs)} and gives {sorted(outputs)};"
-            f" a classifier takes {sorted(INPUTS)} and gives {sorted(OUTPUTS)}."
+            f"The graph takes {_listed(inputs)} and gives {sorted(outputs)};"
+            f" a classifier takes {_listed(INPUTS)} and gives {sorted(OUTPUTS)}."
         )
 
 
-def _open_openvino(graph: bytes, precision: Precision) -> Engine:
-    import openvino
-
-    core = openvino.Core()
-    able = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    wanted = precision if precision != "auto" else "bf16" if able else "f32"
-    model = core.read_model(graph, b"")
-    inputs = [port.any_name for port in model.inputs]
-    _keep_contract(inputs, [port.any_name for port in model.outputs])
-    model.reshape({name: [1, *INPUTS[name]] for name in inputs})
-    # The precision is always said: with no hint OpenVINO takes bf16 on its own.
-    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": wanted, "PERFORMANCE_HINT": "LATENCY"})
-    used = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-    if used != wanted:
-        raise Refused(f"This CPU runs {used}, not the {wanted} that was asked for; set the precision to auto.")
-    request = compiled.create_infer_request()
-
-    def row(canvas: Floats, present: Floats) -> Answer:
-        given = {"canvas": canvas, "present": present}
-        found = request.infer({name: given[name] for name in inputs})
-        return Answer(*(found[name].copy() for name in OUTPUTS))
-
-    version = openvino.__version__.partition("-")[0]
-    return Engine(row, EngineFacts(f"openvino {version}", used, "CPU"))
-
-
-def _open_onnxruntime(graph: bytes, precision: Precision) -> Engine:
-    import onnxruntime
-
-    if precision == "bf16":
-        raise Refused("ONNX Runtime runs this graph in f32 only; set the precision to auto or f32.")
-    providers = ["CPUExecutionProvider"]
-    options = onnxruntime.SessionOptions()
-    # Its threads would spin between requests and take the cores from the other processes of this machine.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)
-    if session.get_providers() != providers:
-        raise Refused(f"ONNX Runtime took {session.get_providers()} instead of {providers}; reinstall onnxruntime.")
-    inputs = [port.name for port in session.get_inputs()]
-    _keep_contract(inputs, [port.name for port in session.get_outputs()])
-
-    def row(canvas: Floats, present: Floats) -> Answer:
-        given = {"canvas": canvas, "present": present}
-        return Answer(*session.run(list(OUTPUTS), {name: given[name] for name in inputs}))
-
-    return Engine(row, EngineFacts(f"onnxruntime {onnxruntime.__version__}", "f32", "CPU"))
-
-
-_OPENERS: dict[EngineName, Callable[[bytes, Precision], Engine]] = {
-    "openvino": _open_openvino,
-    "onnxruntime": _open_onnxruntime,
-}
+def _listed(inputs: Mapping[str, tuple[int, ...]]) -> str:
+    return " and ".join(f"{name} {list(inputs[name])}" for name in sorted(inputs))

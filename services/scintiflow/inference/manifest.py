@@ -3,7 +3,7 @@
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -47,24 +47,20 @@ class EngineChoice(Fact):
     precision: Precision = "auto"
 
 
-class Manifest(Fact):
-    """One classifier, as its folder describes it."""
+FileName = Annotated[str, Field(pattern=r"^[\w-][\w.-]*$")]
+"""Of a file beside the manifest."""
+
+
+class Model(Fact):
+    """What every kind of model says of itself."""
 
     folder: Path
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
     version: str = Field(min_length=1)
-    kind: Literal["classifier"]
-    file: str = Field(pattern=r"^[\w-][\w.-]*$")
+    file: FileName
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
-    golden: str = Field(pattern=r"^[\w-][\w.-]*$")
-    label: str
-    requires: tuple[Literal["anterior", "posterior"], ...]
-    threshold: float = Field(gt=0, lt=1)
+    golden: FileName
     evidence: str
-    question: Concept
-    site: Concept | None = None
-    tolerance: Tolerance
-    engine: EngineChoice = EngineChoice()
 
     def graph(self) -> bytes:
         """Return the ONNX graph, exactly the bytes that the digest names.
@@ -84,15 +80,36 @@ class Manifest(Fact):
         return graph
 
 
+class Manifest(Model):
+    """One classifier, as its folder describes it."""
+
+    kind: Literal["classifier"]
+    label: str
+    requires: tuple[Literal["anterior", "posterior"], ...]
+    threshold: float = Field(gt=0, lt=1)
+    question: Concept
+    site: Concept | None = None
+    tolerance: Tolerance
+    engine: EngineChoice = EngineChoice()
+
+
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
 def load(folder: Path) -> Manifest:
-    """Read the manifest in `folder` and check the graph against it.
+    """Read the manifest of the classifier in `folder` and check the graph against it (see `load_as`)."""
+    return load_as(Manifest, folder)
+
+
+def load_as(kind: type[AnyModel], folder: Path) -> AnyModel:
+    """Read the manifest in `folder` as one of a `kind` of model, and check the graph against it.
 
     Raises:
-        Refused: the manifest breaks a rule (each fault is named with its place), or `Manifest.graph` refuses.
+        Refused: the manifest breaks a rule (each fault is named with its place), or `Model.graph` refuses.
     """
     tables = _tables(folder)
     try:
-        manifest = Manifest.model_validate({"folder": folder, **tables.pop("model"), **tables})
+        manifest = kind.model_validate({"folder": folder, **tables.pop("model"), **tables})
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise Refused(f"{folder.name}/manifest.toml: {faults}") from error

@@ -70,7 +70,7 @@ class Installation:
                     "TMPDIR": str(self.temporary),
                 },
             )
-        self.stack = Stack(self.data, self.offset, process, self.log)
+        self.stack = Stack(self.data, self.offset, process, self.log, self.models)
         wait_for(self.stack.ready, seconds=90, every=0.2)
         return self.stack
 

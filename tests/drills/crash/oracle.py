@@ -14,7 +14,6 @@ from typing import Any
 import httpx
 from redis import Redis
 
-from scintiflow.config import PORTS
 from scintiflow.dicom.identity import study_folder
 from scintiflow.records import ENDS, Record, read_record
 from scintiflow.store import Store
@@ -125,9 +124,7 @@ def discreet(installation: Installation) -> Iterator[str]:
     """No patient and no UID is in the log or in a metric; nothing failed in a way that nobody foresaw."""
     log = installation.log.read_text(errors="replace")
     pages = [
-        httpx.get(f"http://127.0.0.1:{port + installation.offset}/metrics", timeout=30).text
-        for name, port in PORTS.items()
-        if name != "dicom"
+        httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text for port in installation.stack.ports.values()
     ]
     for text, where in ((log, "the log"), ("\n".join(pages), "a metric")):
         if CANARY in text:

@@ -18,6 +18,7 @@ from scintiflow.records import as_json, finding_path, marker_path, note, read_re
 from scintiflow.store import Store
 from tests.builders import scan
 from tests.corpus.words import everywhere
+from tests.graphs import generator_folder, skeleton, spoil_golden
 from tests.ports import free_offset
 
 UID = "1.2.826.0.1.3680043.8.498.1"
@@ -233,6 +234,18 @@ def test_models_are_listed_and_verified() -> None:
     verified = run("models", "verify")
     assert (verified.exit_code, verified.stdout.count("the same answers")) == (0, len(listed))
     assert run("models", "verify", "nonesuch").exit_code == 1
+
+
+def test_a_generator_is_listed_and_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A generator stands beside the classifiers, and is verified by its golden scans."""
+    monkeypatch.setenv("SCINTIFLOW_MODELS", str(skeleton(tmp_path)))
+    folder = generator_folder(tmp_path)
+    assert [model["name"] for model in shown("models", "list")] == ["generator", "skeleton"]
+    assert "synthetic scans" in run("models", "list").stdout
+    assert run("models", "verify", "generator").stdout.startswith("generator 0.1.0: the same answers")
+    spoil_golden(folder, "rate")
+    verified = run("models", "verify")
+    assert (verified.exit_code, "rate is off by" in verified.stdout) == (1, True)
 
 
 def test_help_teaches_and_the_version_is_said() -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from scintiflow.errors import Refused, Unavailable
 from scintiflow.inference.batcher import Batcher, BatchRan
-from scintiflow.inference.engine import Answer, Floats
+from scintiflow.inference.engine import Answer
+from scintiflow.inference.session import Floats
 
 
 class Recorder:
@@ -228,3 +229,86 @@ def test_closing_answers_everybody() -> None:
         return answers
 
     assert all(isinstance(answer, Unavailable) for answer in asyncio.run(scenario()))
+
+
+@settings(max_examples=40)
+@given(
+    kinds=st.lists(st.booleans(), min_size=1, max_size=60),
+    maximum_rows=st.integers(1, 5),
+    given_up=st.sets(st.integers(0, 59), max_size=6),
+)
+def test_each_lane_is_served_in_order_and_neither_starves(
+    kinds: list[bool], maximum_rows: int, given_up: set[int]
+) -> None:
+    """Whatever waits, urgent rows go first, and while bulk waits at most three batches in a row hold none of it."""
+    gate = Gate()
+
+    async def scenario() -> list[Answer | BaseException]:
+        async with Batcher(gate.run, maximum_rows=maximum_rows, maximum_waiting=100) as batcher:
+            first = asyncio.create_task(batcher.submit(*rows(1000), within=None))
+            await entered(gate)
+            tasks = [
+                asyncio.create_task(batcher.submit(*rows(number), within=None, bulk=bulk))
+                for number, bulk in enumerate(kinds)
+            ]
+            await asyncio.sleep(0)
+            for number in given_up & set(range(len(tasks))):
+                tasks[number].cancel()
+            gate.opened.set()
+            return await asyncio.gather(first, *tasks, return_exceptions=True)
+
+    answers = asyncio.run(scenario())[1:]
+    alive = [number for number in range(len(kinds)) if number not in given_up]
+    assert all(isinstance(answers[number], Answer) for number in alive)
+    bulk = [number for number in alive if kinds[number]]
+    batches = gate.batches[1:]
+    assert [number for number in gate.order[1:] if number in bulk] == bulk
+    assert [number for number in gate.order[1:] if number not in bulk] == [n for n in alive if n not in bulk]
+    without = 0
+    left = len(bulk)
+    for batch in batches:
+        of_it = sum(number in bulk for number in batch)
+        without = 0 if of_it or not left else without + 1
+        left -= of_it
+        assert without <= 3
+    assert all(len(batch) == maximum_rows for batch in batches[:-1])
+
+
+def test_what_somebody_waits_for_overtakes_bulk() -> None:
+    """A request that comes while a thousand rows of bulk wait is in the very next batch."""
+    gate = Gate()
+
+    async def scenario() -> None:
+        async with Batcher(gate.run, maximum_rows=4, maximum_waiting=1000) as batcher:
+            bulk = [
+                asyncio.create_task(batcher.submit(*rows(number), within=None, bulk=True)) for number in range(1000)
+            ]
+            await entered(gate)
+            urgent = asyncio.create_task(batcher.submit(*rows(5000), within=10))
+            await asyncio.sleep(0)
+            gate.opened.set()
+            await asyncio.gather(urgent, *bulk)
+
+    asyncio.run(scenario())
+    assert gate.batches[1] == [5000, 4, 5, 6]
+
+
+def test_lanes_do_not_fill_each_other() -> None:
+    """So much bulk as may wait leaves room for what somebody waits for."""
+    gate = Gate()
+
+    async def scenario() -> None:
+        async with Batcher(gate.run, maximum_waiting=2) as batcher:
+            running = asyncio.create_task(batcher.submit(*rows(0), within=None))
+            await entered(gate)
+            bulk = asyncio.create_task(batcher.submit(*rows(1, 2), within=None, bulk=True))
+            await asyncio.sleep(0)
+            with pytest.raises(Unavailable, match="More than 2 scans"):
+                await batcher.submit(*rows(3), within=None, bulk=True)
+            urgent = asyncio.create_task(batcher.submit(*rows(4), within=10))
+            await asyncio.sleep(0)
+            gate.opened.set()
+            await asyncio.gather(running, bulk, urgent)
+
+    asyncio.run(scenario())
+    assert gate.order == [0, 4, 1, 2]

@@ -8,9 +8,14 @@ from pydicom import dcmread
 
 from scintiflow.dicom.canvas import canvas_view
 from scintiflow.inference.engine import check_golden, open_engine
+from scintiflow.inference.generator import INPUTS, open_generator
+from scintiflow.inference.generator import check_golden as check_golden_scans
+from scintiflow.inference.generator_manifest import load_generator
 from scintiflow.inference.manifest import EngineName, folders, load
 
-MODELS = folders(Path(__file__).parents[3] / "models")
+SHIPPED = Path(__file__).parents[3] / "models"
+MODELS = folders(SHIPPED)
+GENERATORS = [SHIPPED] if (SHIPPED / "generator" / "manifest.toml").exists() else []
 
 
 @pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
@@ -40,3 +45,21 @@ def test_a_shipped_model_answers_its_examples(folder: Path, name: EngineName) ->
         present = np.ones((1, 2), np.float32)
         told, expected = engine.run(canvas, present), reference.run(canvas, present)
         np.testing.assert_allclose(told.probability, expected.probability, atol=manifest.tolerance.probability)
+
+
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("models", GENERATORS, ids=lambda models: "generator")
+def test_a_shipped_generator_passes_its_gate_and_ignores_company(models: Path, name: EngineName) -> None:
+    """It reproduces its golden scans, and a scan has the same bits alone, among others, and at another place."""
+    manifest = load_generator(models)
+    generator = open_generator(manifest, name)
+    check_golden_scans(generator, manifest)
+    with np.load(manifest.folder / manifest.golden) as golden:
+        given = [golden[name] for name in INPUTS]
+    together = generator.run(*given)
+    turned = generator.run(*(np.roll(values, 1, axis=0) for values in given))
+    np.testing.assert_array_equal(np.roll(turned.rate, -1, axis=0), together.rate)
+    for row in range(len(together.rate)):
+        alone = generator.run(*(values[row : row + 1] for values in given))
+        np.testing.assert_array_equal(alone.rate[0], together.rate[row])
+        np.testing.assert_array_equal(alone.embedding[0], together.embedding[row])

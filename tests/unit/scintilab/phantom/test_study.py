@@ -11,11 +11,12 @@ from pydicom import dcmread
 from typer.testing import CliRunner
 
 from scintiflow.dicom.selection import candidate, select
+from scintiflow.dicom.writing import TRACERS
 from scintilab.phantom.__main__ import app
 from scintilab.phantom.acquisition import draw_acquisition, noise_of
 from scintilab.phantom.camera import scan
 from scintilab.phantom.patient import draw_patient
-from scintilab.phantom.study import CODES, study
+from scintilab.phantom.study import study
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def test_files_are_clean(made: Path) -> None:
     assert [line for line in errors if "0x0008,0x001c" not in line] == []
 
 
-@pytest.mark.parametrize("tracer", CODES)
+@pytest.mark.parametrize("tracer", TRACERS)
 def test_every_tracer_is_named(tracer: str) -> None:
     """Each of the four tracers is written with a code."""
     site = {"MDP": "E", "HDP": "B", "DPD": "A", "PYP": "D"}[tracer]
@@ -67,7 +68,7 @@ def test_every_tracer_is_named(tracer: str) -> None:
     patient, how = draw_patient(0, site, number), draw_acquisition(0, site, number)
     image = study(patient, how, np.zeros((2, 64, 16), np.uint16), number=number)
     [dose] = image.RadiopharmaceuticalInformationSequence
-    assert dose.RadiopharmaceuticalCodeSequence[0].CodeValue == CODES[tracer].value
+    assert dose.RadiopharmaceuticalCodeSequence[0].CodeValue == TRACERS[tracer].value
 
 
 def test_the_file_holds_the_scan() -> None:
