@@ -135,7 +135,8 @@ def fit(
             best, kept = found, copy.deepcopy(network.state_dict())
     if worth is not None:
         network.load_state_dict(kept)
-    return network.eval()
+    network.eval()
+    return network
 
 
 def scores(network: Network, canvas: Floats) -> Scores:
@@ -169,7 +170,7 @@ def varied(canvas: Floats, chance: np.random.Generator) -> Floats:
 def _over(read: Callable[[Tensor], Tensor], canvas: Floats) -> NDArray[np.float64]:
     with torch.inference_mode():
         parts = [read(torch.from_numpy(canvas[start : start + AT_ONCE])) for start in range(0, len(canvas), AT_ONCE)]
-    return torch.cat(parts).double().numpy()
+    return np.asarray(torch.cat(parts).double().numpy())
 
 
 def _places(views: int) -> Tensor:

@@ -44,7 +44,7 @@ def _scaled(rate: Floats, conditions: Labels) -> Floats:
     if rate.shape != shape or not np.isfinite(rate).all() or rate.min() < 0 or not rate.sum((1, 2, 3)).all():
         raise Refused(f"The generator gives no scans of {shape[1:]} expected counts: make it again.")
     scale = conditions.counts / rate.sum((1, 2, 3), dtype=np.float64)
-    return (rate * scale[:, None, None, None]).astype(np.float32)
+    return np.asarray(rate * scale[:, None, None, None], np.float32)
 
 
 def _join(folder: Path, count: int) -> None:

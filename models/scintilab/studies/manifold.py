@@ -3,7 +3,7 @@
 Naeem et al. 2020, arXiv 2002.09797: round each scan lies a ball that reaches to its fifth neighbour of the same set.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ NEIGHBOURS = 5
 
 
 class Manifold(NamedTuple):
-    """Four numbers, or [resamples] of each; for two sets of one kind precision and recall are alike, density about 1."""
+    """Four numbers, or [resamples] of each. For sets of one kind, precision and recall are alike, and density about 1."""
 
     precision: Values
     """Share of synthetic scans in the ball of any real one."""
@@ -49,7 +49,7 @@ def manifold(real: Features, synthetic: Features, drawn: tuple[Weights, Weights]
     )
 
 
-def distances(first: Features, second: Features) -> NDArray[np.float64]:
+def distances(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return how far each row is from each, [n, m]."""
     squares = (first**2).sum(1)[:, None] + (second**2).sum(1) - 2 * first @ second.T
     return np.asarray(np.sqrt(np.maximum(squares, 0)))
@@ -62,5 +62,5 @@ def _reach(features: Features, k: int) -> NDArray[np.float64]:
     return np.asarray(np.partition(apart, k - 1, axis=1)[:, k - 1])
 
 
-def _mean(values: NDArray[np.generic], weights: Weights) -> Values:
-    return np.asarray(weights @ values.astype(float) / weights.sum(-1))[()]
+def _mean(values: Any, weights: Weights) -> Values:
+    return np.asarray(weights @ np.asarray(values, float) / weights.sum(-1))[()]

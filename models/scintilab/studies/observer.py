@@ -43,13 +43,16 @@ def observer(cohort: Cohort, kept: Path, *, seed: int = 1, steps: int = STEPS) -
     if not kept.exists():
         write({"weights": _trained(cohort, seed, steps).state_dict()}, kept)
     network.load_state_dict(torch.load(kept, weights_only=True)["weights"])
-    return network.eval()
+    network.eval()
+    return network
 
 
 def random(seed: int = 1) -> Network:
     """Return a network that has learnt nothing: the floor of any space of features."""
     torch.manual_seed(seed)
-    return Network(1).eval()
+    network = Network(1)
+    network.eval()
+    return network
 
 
 def measured(network: Network, canvas: Floats) -> Measured:

@@ -1,6 +1,7 @@
 """Simulated patients who take part in the studies beside those of `scintilab.phantom.parts`, each in one role only."""
 
 from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 
 from scintiflow.errors import Refused
@@ -30,12 +31,11 @@ def require_disjoint(groups: Mapping[str, Cohort]) -> None:
         name: {(group.site, group.seed, int(number)) for number in group.truth.patient}
         for name, group in groups.items()
     }
-    names = list(who)
+    both = ((one, other, who[one] & who[other]) for one, other in combinations(groups, 2))
     shared = [
-        f"{len(who[one] & who[other])} patients are in both {one} and {other}, such as number {min(who[one] & who[other])[2]}."
-        for place, one in enumerate(names)
-        for other in names[place + 1 :]
-        if who[one] & who[other]
+        f"{len(patients)} patients are in both {one} and {other}, such as number {min(patients)[2]}."
+        for one, other, patients in both
+        if patients
     ]
     if shared:
         raise Refused("\n".join([*shared, "Give each patient one role."]))

@@ -1,4 +1,4 @@
-"""Are synthetic scans copies of scans that the generator has learnt from? The audit, on what is expected, not counted."""
+"""Are synthetic scans copies of scans that the generator has learnt from? The audit, on scans without noise."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -106,7 +106,7 @@ def privacy(
         groups: who is compared.
         spaces: in which features, by name.
         origin: of generator and patients.
-        own: who was learnt from, and how surely the generator itself says so, such as by how well it can rebuild a scan.
+        own: who was learnt from, and how surely the generator itself says so, such as by how well it rebuilds a scan.
         resamples: of each group.
     """
     return Privacy(

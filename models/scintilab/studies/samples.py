@@ -38,7 +38,8 @@ class Labels(NamedTuple):
 
     def part(self, rows: Rows) -> "Labels":
         """Return some rows, by mask, by number or as a slice."""
-        return Labels(*(column[rows] for column in self))
+        columns: dict[str, Any] = {name: column[rows] for name, column in self._asdict().items()}
+        return Labels(**columns)
 
     def healthy(self) -> "Labels":
         """Return the same scans of patients without metastases and without cardiac uptake."""
