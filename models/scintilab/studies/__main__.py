@@ -19,6 +19,7 @@ from scintilab.phantom.parts import JUDGES
 from scintilab.phantom.priors import digest
 from scintilab.studies import augmentation as augmentations
 from scintilab.studies import pictures, privacy, quality, tables
+from scintilab.studies.augmentation import MULTIPLE, SEEDS
 from scintilab.studies.coarse import coarse
 from scintilab.studies.compact import Network
 from scintilab.studies.made import made
@@ -163,12 +164,8 @@ def study_augmentation(
     out: Out = OUT,
     share: Share = 1.0,
     size: Annotated[list[int], typer.Option(min=6, help="Real scans of a small set; repeatable.")] = SIZES,
-    seeds: Annotated[
-        int, typer.Option(min=1, help="Trainings of each arm, each with another small set.")
-    ] = augmentations.SEEDS,
-    multiple: Annotated[
-        int, typer.Option(min=1, help="Scans that are added to each real one.")
-    ] = augmentations.MULTIPLE,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each arm, each with another small set.")] = SEEDS,
+    multiple: Annotated[int, typer.Option(min=1, help="Scans that are added to each real one.")] = MULTIPLE,
     steps: Annotated[int, typer.Option(min=6, help="Of every training, 16 scans each.")] = augmentations.STEPS,
     seed: Seed = 1,
     workers: Annotated[int, typer.Option(min=1, help="Trainings at a time, one core each.")] = 2,

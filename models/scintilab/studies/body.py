@@ -16,7 +16,7 @@ class Extent(NamedTuple):
     bottom: NDArray[np.intp]
     """The first row below."""
     middle: NDArray[np.float64]
-    """The column that halves the counts' weight; in the posterior view, counted from its right."""
+    """The middle column of what is brighter than a view's mean; in the posterior view, counted from its right."""
 
 
 def extent(canvas: NDArray[np.floating]) -> Extent:
@@ -24,6 +24,8 @@ def extent(canvas: NDArray[np.floating]) -> Extent:
     rows, cols = canvas.shape[2:]
     counts = canvas.sum((1, 3))
     inside = counts > _AIR * np.percentile(counts, 90, axis=1, keepdims=True)
-    profile = canvas[:, 0].sum(1) + canvas[:, 1, :, ::-1].sum(1)
+    # Pixels, not counts: a hot heart or an injection in one arm must not move the middle.
+    bright = canvas > canvas.mean((2, 3), keepdims=True)
+    profile = bright[:, 0].sum(1) + bright[:, 1, :, ::-1].sum(1)
     middle = profile @ (np.arange(cols) + 0.5) / profile.sum(1)
     return Extent(inside.argmax(1), rows - inside[:, ::-1].argmax(1), middle)

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from scintilab.phantom.streams import stream
 from scintilab.studies.coarse import CAMERA_PIXELS, SHAPE
 from scintilab.training.lesson import STEEPEST, Rows, balanced, one_cycle
 
-CHANNELS = (12, 24, 48, 64, 96)
+CHANNELS = (24, 48, 64, 96)
 HIDDEN = 128
 BATCH = 16
 PEAK = 2e-3
@@ -39,11 +40,9 @@ class Network(nn.Module):
 
     def __init__(self, outputs: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for channels, more in zip((3, *CHANNELS), CHANNELS, strict=False):
-            layers += [nn.Conv2d(channels, more, 3, padding=1, bias=False), nn.BatchNorm2d(more), nn.ReLU()]
-            layers += [nn.MaxPool2d(2)]
-        self.local = nn.Sequential(*layers[:-1])
+        deeper = [_layer(channels, more) for channels, more in pairwise(CHANNELS)]
+        first = _layer(3, CHANNELS[0], kernel=5, stride=2)
+        self.local = nn.Sequential(*first, *(part for layer in deeper for part in (nn.MaxPool2d(2), *layer)))
         self.hidden = nn.Sequential(nn.Linear(4 * CHANNELS[-1], HIDDEN), nn.ReLU())
         self.said = nn.Linear(HIDDEN, outputs)
 
@@ -165,6 +164,11 @@ def varied(canvas: Floats, chance: np.random.Generator) -> Floats:
             photons = np.rint(scan * CAMERA_PIXELS).astype(np.int64)
             scan[:] = chance.binomial(photons, chance.uniform(SHORTEST, 1)) / CAMERA_PIXELS
     return moved
+
+
+def _layer(channels: int, more: int, *, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv2d(channels, more, kernel, stride=stride, padding=kernel // 2, bias=False)
+    return [convolution, nn.BatchNorm2d(more), nn.ReLU()]
 
 
 def _over(read: Callable[[Tensor], Tensor], canvas: Floats) -> NDArray[np.float64]:

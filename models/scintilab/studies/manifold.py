@@ -15,7 +15,7 @@ NEIGHBOURS = 5
 
 
 class Manifold(NamedTuple):
-    """Four numbers, or [resamples] of each. For sets of one kind, precision and recall are alike, and density about 1."""
+    """Four numbers, or [resamples] of each; sets of one kind have precision and recall alike, and a density of 1."""
 
     precision: Values
     """Share of synthetic scans in the ball of any real one."""

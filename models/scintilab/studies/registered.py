@@ -26,5 +26,5 @@ def _of_one(scan: Floats, top: int, bottom: int, middle: float) -> NDArray[np.fl
     views = np.stack([scan[0], scan[1, :, ::-1]])
     root = np.sqrt(np.maximum(views, 0) / views.mean((1, 2), keepdims=True))
     start = np.array([top + step / 2 - 0.5, middle - 0.5 - step * (SHAPE[1] - 1) / 2])
-    placed = [affine_transform(view, (step, step), start, SHAPE, order=1) for view in root]
+    placed = [affine_transform(view, (step, step), start, SHAPE, order=1, mode="nearest") for view in root]
     return np.asarray(placed, np.float64).ravel()
