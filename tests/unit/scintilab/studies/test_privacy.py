@@ -50,7 +50,8 @@ def test_copier_is_convicted() -> None:
     copies = planted(PEOPLE["synthetic"], PEOPLE["training"], share=1.0, seed=1)
     assert copies.copies.all()
     found = audit(HONEST._replace(synthetic=copies.canvas), registered, resamples=RESAMPLES)
-    assert found.ratio.synthetic.high < 0.7
+    assert found.ratio.synthetic.value < 0.4
+    assert found.ratio.synthetic.high < 1
     assert found.ratio.apart.high < 0
     assert found.inauthentic.apart.low > 0.3
     assert found.membership.auc.low > 0.6
