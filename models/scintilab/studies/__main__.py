@@ -28,7 +28,7 @@ from scintilab.studies.observer import STEPS, observer, random
 from scintilab.studies.origin import origin
 from scintilab.studies.people import people, require_disjoint
 from scintilab.studies.publication import Study, publish, require_place
-from scintilab.studies.samples import first_scans, of_cohort
+from scintilab.studies.samples import Samples, first_scans, of_cohort
 from scintilab.studies.shipped import shipped
 from scintilab.studies.two_sample import STEPS as LOOKS
 from scintilab.training import command
@@ -81,15 +81,16 @@ def study_quality(
         made_by, kept = shipped(generator), work / "studies"
         torch.set_num_threads(threads)
         readers = {cast(Question, folder.name): open_reader(load(folder), work / "answers") for folder in model}
-        learners, judged = (first_scans(people(role, work / "patients", share)) for role in ("learners", "A"))
-        reference, real = _twice(learners, count)
-        wanted = of_cohort(real).labels
+        learners, judged = (_firsts(people(role, work / "patients", share)) for role in ("learners", "A"))
+        if len(learners) < 2 * count:
+            raise Refused(f"Twice {count} learners are needed, and there are {len(learners)}: lower --count.")
+        reference, real = learners.part(slice(0, count)), learners.part(slice(count, 2 * count))
         groups = quality.Groups(
-            reference=of_cohort(reference),
-            real=of_cohort(real),
-            synthetic=made(made_by, seed, wanted, kept / "synthetic", "Synthetic scans"),
-            twins=made(made_by, seed, wanted.healthy(), kept / "synthetic", "Their healthy twins"),
-            judged=of_cohort(judged),
+            reference=reference,
+            real=real,
+            synthetic=made(made_by, seed, real.labels, kept / "synthetic", "Synthetic scans"),
+            twins=made(made_by, seed, real.labels.healthy(), kept / "synthetic", "Their healthy twins"),
+            judged=judged,
         )
         stranger = _observer("strangers", work, share, steps)
         regressor = _observer("learners", work, share, steps)
@@ -131,20 +132,17 @@ def study_privacy(
         require_place(generator, "privacy")
         made_by, kept = shipped(generator), work / "studies"
         torch.set_num_threads(threads)
-        roles = {
-            role: first_scans(people(role, work / "patients", share)) for role in ("train", "validate", "A", "learners")
-        }
+        roles = {role: people(role, work / "patients", share) for role in ("train", "validate", "A", "learners")}
         require_disjoint(roles)
-        fresh = roles["learners"].part(slice(0, count))
-        synthetic = made(made_by, seed, of_cohort(fresh).labels, kept / "synthetic", "Synthetic scans")
-        expected = {
-            role: noise_free(cohort, kept / "noise-free") for role, cohort in {**roles, "learners": fresh}.items()
-        }
+        rows = {role: first_scans(cohort) for role, cohort in roles.items()}
+        rows["learners"] = rows["learners"][:count]
+        expected = {role: noise_free(cohort, rows[role], kept / "noise-free") for role, cohort in roles.items()}
+        wanted = of_cohort(roles["learners"]).labels.part(rows["learners"])
         groups = privacy.Groups(
             training=expected["train"],
             held_out=np.concatenate([expected["validate"], expected["A"]]),
             fresh=expected["learners"],
-            synthetic=coarse(synthetic.expected()),
+            synthetic=coarse(made(made_by, seed, wanted, kept / "synthetic", "Synthetic scans").expected()),
         )
         found = privacy.privacy(
             groups,
@@ -199,15 +197,8 @@ def study_augmentation(
         _say(generator, "augmentation", out)
 
 
-def _twice(cohort: Cohort, count: int) -> tuple[Cohort, Cohort]:
-    """Return two groups of patients.
-
-    Raises:
-        Refused: there are fewer.
-    """
-    if len(cohort) < 2 * count:
-        raise Refused(f"Twice {count} patients are needed, and there are {len(cohort)}: lower --count.")
-    return cohort.part(slice(0, count)), cohort.part(slice(count, 2 * count))
+def _firsts(cohort: Cohort) -> Samples:
+    return of_cohort(cohort).part(first_scans(cohort))
 
 
 def _observer(role: str, work: Path, share: float, steps: int) -> Network:

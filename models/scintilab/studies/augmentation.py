@@ -6,12 +6,13 @@ scans whose labels are shuffled (which must not help), and with as many more rea
 Patients of the generator, of the small sets, of validation and of the tests are never the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scintilab.archive import Question
 from scintilab.evaluate.bootstrap import RESAMPLES
@@ -28,7 +29,7 @@ from scintilab.studies.gain import Gain, gains, together
 from scintilab.studies.made import made
 from scintilab.studies.origin import Origin
 from scintilab.studies.people import require_disjoint
-from scintilab.studies.samples import Generator, Labels, Samples, first_scans, of_cohort
+from scintilab.studies.samples import Generator, Labels, first_scans, of_cohort
 
 SIZES = (25, 100, 400)
 MULTIPLE = 4
@@ -163,12 +164,11 @@ def _asked(
     resamples: int,
 ) -> dict[str, dict[Arm, dict[str, Gain]]]:
     """Train every cell of a question, and measure."""
-    asked, seeds = QUESTIONS[question], range(1, plan.seeds + 1)
-    judges = {site: cohort.part(asked.eligible(cohort)) for site, cohort in groups.judges.items()}
-    drawn = draw(_scans(question, judges), made_on=next(iter(judges)), resamples=resamples)
+    seeds = range(1, plan.seeds + 1)
+    drawn = draw(_scans(question, groups.judges), made_on=next(iter(groups.judges)), resamples=resamples)
     folder = folder_of(work / "augmentation", _terms(groups, origin, plan))
     if not written(question, folder):
-        write_table(_table(question, generator, groups, judges, origin.seed, work, plan), question, folder)
+        write_table(_table(question, generator, groups, origin.seed, work, plan), question, folder)
     cells = [Cell(question, size, arm, seed) for size in plan.sizes for seed in seeds for arm in ARMS]
     said = run(cells, folder, multiple=plan.multiple, steps=plan.steps, workers=workers)
 
@@ -181,40 +181,40 @@ def _asked(
     return {str(size): {arm: found[arm][size] for arm in ARMS} for size in plan.sizes}
 
 
-def _table(
-    question: Question,
-    generator: Generator,
-    groups: Groups,
-    judges: Mapping[str, Cohort],
-    seed: int,
-    work: Path,
-    plan: Plan,
-) -> Table:
+def _table(question: Question, generator: Generator, groups: Groups, seed: int, work: Path, plan: Plan) -> Table:
     conditions = wanted(of_cohort(groups.generator).labels, question, max(plan.sizes) * plan.multiple, seed)
     synthetic = made(generator, seed, conditions, work / "synthetic", f"Synthetic scans, {question}")
-    sides = [_side(question, of_cohort(judge)) for judge in judges.values()]
+    judges = [_side(question, judge, _eligible(question, judge)) for judge in groups.judges.values()]
     return Table(
-        learners=_side(question, of_cohort(first_scans(groups.learners))),
-        synthetic=_side(question, synthetic),
-        validate=_side(question, of_cohort(first_scans(groups.validate))),
-        judges=Side(np.concatenate([side.canvas for side in sides]), np.concatenate([side.truth for side in sides])),
+        learners=_side(question, groups.learners, first_scans(groups.learners)),
+        synthetic=Side(coarse(synthetic), conditions.truth(question)),
+        validate=_side(question, groups.validate, first_scans(groups.validate)),
+        judges=Side(np.concatenate([side.canvas for side in judges]), np.concatenate([side.truth for side in judges])),
     )
 
 
-def _side(question: Question, samples: Samples) -> Side:
-    return Side(coarse(samples), samples.labels.truth(question))
+def _side(question: Question, cohort: Cohort, rows: NDArray[np.intp]) -> Side:
+    samples = of_cohort(cohort)
+    return Side(coarse(samples), samples.labels.truth(question)).part(rows)
+
+
+def _eligible(question: Question, cohort: Cohort) -> NDArray[np.intp]:
+    return np.flatnonzero(QUESTIONS[question].eligible(cohort))
 
 
 def _scans(question: Question, judges: Mapping[str, Cohort]) -> Scans:
     """Return who judges as a table; what networks say of them stands elsewhere, a column each."""
-    samples = [of_cohort(cohort) for cohort in judges.values()]
-    truth = np.concatenate([each.labels.truth(question) for each in samples])
+    rows = [_eligible(question, cohort) for cohort in judges.values()]
+
+    def column(of: Callable[[Cohort], NDArray[Any]]) -> NDArray[Any]:
+        return np.concatenate([of(cohort)[some] for cohort, some in zip(judges.values(), rows, strict=True)])
+
     return Scans(
-        patient=np.concatenate([each.patient for each in samples]),
-        site=np.concatenate([np.full(len(cohort), cohort.site) for cohort in judges.values()]),
-        visit=np.concatenate([cohort.truth.visit for cohort in judges.values()]),
-        truth=truth,
-        probability=np.zeros(len(truth)),
+        patient=column(lambda cohort: of_cohort(cohort).patient),
+        site=column(lambda cohort: np.full(len(cohort), cohort.site)),
+        visit=column(lambda cohort: cohort.truth.visit),
+        truth=column(QUESTIONS[question].truth),
+        probability=np.zeros(sum(map(len, rows))),
     )
 
 

@@ -36,7 +36,10 @@ Loss = Callable[[Tensor, Rows], Tensor]
 
 
 class Network(nn.Module):
-    """Coarse canvas in, numbers out. Both views pass through the same layers, and are told where a pixel lies."""
+    """Coarse canvas in, numbers out. Both views pass through the same layers, and are told where a pixel lies.
+
+    Convolutions compute in bfloat16, the rest in float32.
+    """
 
     def __init__(self, outputs: int) -> None:
         super().__init__()
@@ -49,7 +52,8 @@ class Network(nn.Module):
     def features(self, canvas: Tensor) -> Tensor:
         """Return the layer before the last, [n, 128], for coarse canvases [n, 2, 256, 64]."""
         views = even_brightness(canvas).reshape(-1, 1, *SHAPE)
-        cells = self.local(torch.cat([views, _places(len(views))], dim=1)).float()
+        with torch.autocast("cpu", torch.bfloat16):
+            cells = self.local(torch.cat([views, _places(len(views))], dim=1)).float()
         # Means see a whole body, maxima one small lesion.
         pooled = torch.cat([cells.mean(dim=(2, 3)), cells.amax(dim=(2, 3))], dim=1)
         hidden: Tensor = self.hidden(pooled.reshape(len(canvas), -1))
@@ -125,9 +129,7 @@ def fit(
         scans = varied(canvas[rows], stream(seed, step, "variety")) if classic else canvas[rows]
         optimizer.param_groups[0]["lr"] = rate(step / len(batches))
         optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16):
-            told = network(torch.from_numpy(scans))
-        loss(told.float(), rows).backward()
+        loss(network(torch.from_numpy(scans)), rows).backward()
         nn.utils.clip_grad_norm_(network.parameters(), STEEPEST, error_if_nonfinite=True)
         optimizer.step()
         if worth is not None and step + 1 in looks and (found := worth(network.eval())) > best:

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.progress import track
 
 from scintiflow.dicom.canvas import canvas_view
@@ -16,18 +17,20 @@ from scintilab.phantom.priors import digest
 from scintilab.studies.coarse import shrunk
 
 
-def noise_free(cohort: Cohort, kept: Path) -> Floats:
-    """Return expected counts per canvas pixel of each scan, coarse: float32 [n, 2, 256, 64].
+def noise_free(cohort: Cohort, rows: NDArray[np.intp], kept: Path) -> Floats:
+    """Return expected counts per canvas pixel of some scans, coarse: float32 [n, 2, 256, 64].
 
     They are computed once and kept in a folder; a run that was cut off goes on where it stopped.
 
     Args:
-        cohort: simulated patients.
+        cohort: simulated patients; their pixels stay on disk.
+        rows: which scans.
         kept: a folder.
     """
     folder = kept / f"{cohort.site}-{cohort.seed}-{digest()[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
-    who = [(int(number), int(visit)) for number, visit in zip(cohort.truth.patient, cohort.truth.visit, strict=True)]
+    truth = cohort.truth
+    who = [(int(truth.patient[row]), int(truth.visit[row])) for row in rows]
     chunks = [who[start : start + CHUNK] for start in range(0, len(who), CHUNK)]
     missing = [some for some in chunks if not _file(folder, some).exists()]
     for some in track(missing, f"Site {cohort.site} without noise", disable=not missing):

@@ -140,6 +140,6 @@ def of_cohort(cohort: Cohort) -> Samples:
     return Samples(cohort.canvas, labels, np.char.add(f"{cohort.site}-", truth.patient.astype(str)))
 
 
-def first_scans(cohort: Cohort) -> Cohort:
-    """Return one scan a patient, so that every row is somebody else."""
-    return cohort.part(np.flatnonzero(cohort.truth.visit == 0))
+def first_scans(cohort: Cohort) -> NDArray[np.intp]:
+    """Return the rows of each patient's first scan: every one is somebody else's."""
+    return np.flatnonzero(cohort.truth.visit == 0)

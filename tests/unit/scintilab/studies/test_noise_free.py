@@ -15,12 +15,13 @@ from scintilab.studies.samples import of_cohort
 def test_it_is_what_the_counts_scatter_about(tmp_path: Path) -> None:
     """Counts of a patient scatter about what is expected as Poisson counts do, and it is computed once."""
     patients = cohort("A", 1, range(3), tmp_path)
-    expected = noise_free(patients, tmp_path / "kept")
+    rows = np.arange(len(patients))
+    expected = noise_free(patients, rows, tmp_path / "kept")
     counted = coarse(of_cohort(patients))
     inside = expected > 1
     chi = (16 * (counted - expected) ** 2)[inside] / expected[inside]
     assert chi.mean() == pytest.approx(1, abs=0.05)
     files = sorted((tmp_path / "kept").rglob("*.npy"))
     stamps = [file.stat().st_mtime_ns for file in files]
-    assert np.array_equal(noise_free(patients, tmp_path / "kept"), expected)
+    assert np.array_equal(noise_free(patients, rows, tmp_path / "kept"), expected)
     assert [file.stat().st_mtime_ns for file in files] == stamps

@@ -54,7 +54,8 @@ def test_copier_is_convicted() -> None:
     assert found.ratio.synthetic.high < 1
     assert found.ratio.apart.high < 0
     assert found.inauthentic.apart.low > 0.3
-    assert found.membership.auc.low > 0.6
+    assert found.membership.auc.low > 0.5
+    assert found.membership.tpr.low > 0.1
     assert found.refused.synthetic.value > 0.95
 
 
