@@ -21,7 +21,7 @@ from scintilab.studies import augmentation as augmentations
 from scintilab.studies import pictures, privacy, quality, tables
 from scintilab.studies.augmentation import MULTIPLE, SEEDS
 from scintilab.studies.coarse import coarse
-from scintilab.studies.compact import Network
+from scintilab.studies.compact import Network, version
 from scintilab.studies.made import made
 from scintilab.studies.noise_free import noise_free
 from scintilab.studies.observer import STEPS, observer, random
@@ -203,7 +203,9 @@ def _firsts(cohort: Cohort) -> Samples:
 
 def _observer(role: str, work: Path, share: float, steps: int) -> Network:
     cohort = people(role, work / "patients", share)
-    return observer(cohort, work / "studies" / f"{role}-{digest()[:12]}-{len(cohort)}-{steps}.pt", steps=steps)
+    return observer(
+        cohort, work / "studies" / f"{role}-{digest()[:12]}-{version()}-{len(cohort)}-{steps}.pt", steps=steps
+    )
 
 
 def _own(file: Path) -> tuple[Truth, Scores]:

@@ -8,6 +8,7 @@ Patients of the generator, of the small sets, of validation and of the tests are
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scintilab.archive import Question
-from scintilab.evaluate.bootstrap import RESAMPLES
+from scintilab.evaluate.bootstrap import RESAMPLES, Values
 from scintilab.evaluate.drawn import draw
 from scintilab.evaluate.evaluation import SIMULATED
 from scintilab.evaluate.question import QUESTIONS
@@ -25,6 +26,7 @@ from scintilab.phantom.streams import stream
 from scintilab.studies.cell import ARMS, Arm, Cell, Side, Table
 from scintilab.studies.cells import folder_of, run, write_table, written
 from scintilab.studies.coarse import coarse
+from scintilab.studies.compact import version
 from scintilab.studies.gain import Gain, gains, together
 from scintilab.studies.made import made
 from scintilab.studies.origin import Origin
@@ -126,6 +128,13 @@ def augmentation(
     """
     roles = {"generator": groups.generator, "learners": groups.learners, "validate": groups.validate}
     require_disjoint({**roles, **{f"judges of site {site}": judges for site, judges in groups.judges.items()}})
+    folder = folder_of(work / "augmentation", _terms(groups, origin, plan))
+    for question in questions:
+        if not written(question, folder):
+            write_table(_table(question, generator, groups, origin.seed, work, plan), question, folder)
+    seeds = range(1, plan.seeds + 1)
+    cells = [Cell(*each) for each in product(questions, plan.sizes, ARMS, seeds)]
+    said = run(cells, folder, multiple=plan.multiple, steps=plan.steps, workers=workers)
     return Augmentation(
         data=SIMULATED,
         sizes=list(plan.sizes),
@@ -134,10 +143,7 @@ def augmentation(
         steps=plan.steps,
         resamples=resamples,
         patients={name: _patients(cohort) for name, cohort in {**roles, **groups.judges}.items()},
-        gains={
-            question: _asked(question, generator, groups, origin, work, plan, workers, resamples)
-            for question in questions
-        },
+        gains={question: _gains(question, groups.judges, said, plan, resamples) for question in questions},
         published={question: PUBLISHED[question] for question in questions},
         origin=origin,
     )
@@ -153,26 +159,14 @@ def wanted(labels: Labels, question: Question, count: int, seed: int) -> Labels:
     return labels.part(chance.permutation(np.concatenate(rows)))
 
 
-def _asked(
-    question: Question,
-    generator: Generator,
-    groups: Groups,
-    origin: Origin,
-    work: Path,
-    plan: Plan,
-    workers: int,
-    resamples: int,
+def _gains(
+    question: Question, judges: Mapping[str, Cohort], said: Mapping[Cell, Values], plan: Plan, resamples: int
 ) -> dict[str, dict[Arm, dict[str, Gain]]]:
-    """Train every cell of a question, and measure."""
-    seeds = range(1, plan.seeds + 1)
-    drawn = draw(_scans(question, groups.judges), made_on=next(iter(groups.judges)), resamples=resamples)
-    folder = folder_of(work / "augmentation", _terms(groups, origin, plan))
-    if not written(question, folder):
-        write_table(_table(question, generator, groups, origin.seed, work, plan), question, folder)
-    cells = [Cell(question, size, arm, seed) for size in plan.sizes for seed in seeds for arm in ARMS]
-    said = run(cells, folder, multiple=plan.multiple, steps=plan.steps, workers=workers)
+    """Measure every arm of a question, by size and site."""
+    drawn = draw(_scans(question, judges), made_on=next(iter(judges)), resamples=resamples)
 
     def measured(size: int, arm: Arm) -> dict[str, Gain]:
+        seeds = range(1, plan.seeds + 1)
         alone, with_it = ([said[Cell(question, size, each, seed)] for seed in seeds] for each in ("real", arm))
         return gains(drawn, alone, None if arm == "real" else with_it)
 
@@ -226,7 +220,8 @@ def _terms(groups: Groups, origin: Origin, plan: Plan) -> dict[str, object]:
         for role, cohort in {**everybody, **groups.judges}.items()
     }
     lengths = {"pool": max(plan.sizes) * plan.multiple, "multiple": plan.multiple, "steps": plan.steps}
-    return {"digest": origin.digest, "priors": origin.priors.sha256, "seed": origin.seed, **lengths, **numbers}
+    made_by = {"network": version(), "digest": origin.digest, "priors": origin.priors.sha256, "seed": origin.seed}
+    return {**made_by, **lengths, **numbers}
 
 
 def _patients(cohort: Cohort) -> int:

@@ -14,6 +14,7 @@ from scintilab.evaluate.bootstrap import RESAMPLES, Estimate, Resampled, Values,
 from scintilab.evaluate.discrimination import area_under_curve
 from scintilab.evaluate.scans import Truth
 from scintilab.studies.compact import Network
+from scintilab.studies.compared import Compared, compared, draws
 from scintilab.studies.observer import measured
 from scintilab.studies.samples import Labels, Samples
 
@@ -51,21 +52,6 @@ class Fidelity:
     ratios: dict[str, float]
 
 
-@dataclass(frozen=True)
-class Told:
-    """How well the served classifier tells sick from normal scans.
-
-    Args:
-        synthetic: AUC among synthetic scans.
-        real: AUC among phantom scans that it has not learnt from.
-        apart: synthetic minus real.
-    """
-
-    synthetic: Estimate
-    real: Estimate
-    apart: Estimate
-
-
 def fidelity(network: Network, canvas: Floats, labels: Labels, *, resamples: int = RESAMPLES) -> Fidelity:
     """Measure coarse scans, [n, 2, 256, 64], one a patient, and compare with what they show or were asked to."""
     found = measured(network, canvas)
@@ -83,18 +69,19 @@ def fidelity(network: Network, canvas: Floats, labels: Labels, *, resamples: int
 
 def agreement(requested: Values, found: Values, *, resamples: int = RESAMPLES, seed: int = 0) -> Agreement:
     """Estimate how two columns, [n], go together; NaN where there is nothing to compare."""
-    weights = resampled_weights(np.arange(len(found)), np.zeros(len(found), np.bool_), resamples=resamples, seed=seed)
-    draws = [np.repeat(np.arange(len(found)), row.astype(int)) for row in weights]
+    drawn = [np.repeat(np.arange(len(found)), row.astype(int)) for row in draws(len(found), resamples, seed)]
 
     def estimate(measure: Measure) -> Estimate:
-        samples = np.array([measure(requested[rows], found[rows]) for rows in draws])
+        samples = np.array([measure(requested[rows], found[rows]) for rows in drawn])
         return Resampled(measure(requested, found), samples).estimate()
 
     return Agreement(len(found), *(estimate(measure) for measure in (_rank, _slope, _r2)))
 
 
-def told(question: Question, reader: Reader, synthetic: Samples, real: Samples, *, resamples: int = RESAMPLES) -> Told:
-    """Ask the served classifier about normal scans and those that show only what it is asked for.
+def told(
+    question: Question, reader: Reader, synthetic: Samples, real: Samples, *, resamples: int = RESAMPLES
+) -> Compared:
+    """Return the AUC of the served classifier for normal scans and those that show only what it is asked for.
 
     Args:
         question: that it answers.
@@ -103,9 +90,7 @@ def told(question: Question, reader: Reader, synthetic: Samples, real: Samples, 
         real: phantom scans that it has not learnt from.
         resamples: of patients.
     """
-    areas = [_area(question, reader, samples, resamples) for samples in (synthetic, real)]
-    apart = Resampled(areas[0].value - areas[1].value, areas[0].samples - areas[1].samples)
-    return Told(areas[0].estimate(), areas[1].estimate(), apart.estimate())
+    return compared(*(_area(question, reader, samples, resamples) for samples in (synthetic, real)))
 
 
 def _area(question: Question, reader: Reader, samples: Samples, resamples: int) -> Resampled:

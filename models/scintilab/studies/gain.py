@@ -45,25 +45,8 @@ def gains(drawn: Drawn, real: Sequence[Values], arm: Sequence[Values] | None, *,
     again = np.random.default_rng(seed).integers(len(real), size=(len(drawn.weights), len(real)))
     alone = _areas(drawn, real, again)
     if arm is None:
-        found = {site: Gain(area.estimate()) for site, area in alone.items()}
-        return {**found, MEAN: Gain(drawn.mean(alone))}
-    with_it = _areas(drawn, arm, again)
-    apart = {site: _minus(with_it[site], alone[site]) for site in alone}
-    percent = {site: _percent(with_it[site], alone[site]) for site in alone}
-    lines = {
-        site: Gain(with_it[site].estimate(), apart[site].estimate(), percent[site].estimate(), _p(apart[site]))
-        for site in alone
-    }
-    overall = _mean(drawn, with_it), _mean(drawn, alone)
-    return {
-        **lines,
-        MEAN: Gain(
-            overall[0].estimate(),
-            _minus(*overall).estimate(),
-            _percent(*overall).estimate(),
-            _p(_minus(*overall)),
-        ),
-    }
+        return {site: Gain(area.estimate()) for site, area in alone.items()}
+    return {site: _gain(area, alone[site]) for site, area in _areas(drawn, arm, again).items()}
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -87,33 +70,27 @@ def together(lines: Mapping[int, Mapping[str, Gain]]) -> dict[int, dict[str, Gai
 
 
 def _areas(drawn: Drawn, scores: Sequence[Values], again: NDArray[np.integer]) -> dict[str, Resampled]:
-    """Return at each site the mean AUC of all trainings, and in each draw that of those drawn."""
+    """Return the mean AUC of all trainings, and in each draw that of those drawn: at each site, and over the others."""
     each = [drawn.by_site(area_under_curve, score) for score in scores]
-    return {
-        site: Resampled(
-            float(np.mean([areas[site].value for areas in each])),
-            np.take_along_axis(np.stack([areas[site].samples for areas in each], axis=1), again, axis=1).mean(1),
-        )
-        for site in each[0]
-    }
-
-
-def _mean(drawn: Drawn, sites: Mapping[str, Resampled]) -> Resampled:
-    others = drawn.others()
-    count = np.array([(drawn.scans.site == site).sum() for site in others])
-    share = count / count.sum()
-    return Resampled(
-        float(share @ [sites[site].value for site in others]),
-        share @ np.stack([sites[site].samples for site in others]),
+    areas = {site: _of_drawn([there[site] for there in each], again) for site in each[0]}
+    count = {site: int((drawn.scans.site == site).sum()) for site in drawn.others()}
+    shares = {site: number / sum(count.values()) for site, number in count.items()}
+    mean = Resampled(
+        sum(share * areas[site].value for site, share in shares.items()),
+        np.sum([share * areas[site].samples for site, share in shares.items()], axis=0),
     )
+    return {**areas, MEAN: mean}
 
 
-def _minus(one: Resampled, other: Resampled) -> Resampled:
-    return Resampled(one.value - other.value, one.samples - other.samples)
+def _of_drawn(areas: Sequence[Resampled], again: NDArray[np.integer]) -> Resampled:
+    samples = np.stack([area.samples for area in areas], axis=1)
+    return Resampled(float(np.mean([area.value for area in areas])), np.take_along_axis(samples, again, 1).mean(1))
 
 
-def _percent(one: Resampled, other: Resampled) -> Resampled:
-    return Resampled(100 * (one.value / other.value - 1), 100 * (one.samples / other.samples - 1))
+def _gain(arm: Resampled, alone: Resampled) -> Gain:
+    apart = Resampled(arm.value - alone.value, arm.samples - alone.samples)
+    percent = Resampled(100 * apart.value / alone.value, 100 * apart.samples / alone.samples)
+    return Gain(arm.estimate(), apart.estimate(), percent.estimate(), _p(apart))
 
 
 def _p(apart: Resampled) -> float:

@@ -9,15 +9,15 @@ import numpy as np
 from scintiflow.inference.engine import Floats
 from scintilab.archive import Question
 from scintilab.evaluate.answers import Reader
-from scintilab.evaluate.bootstrap import Estimate, Resampled, Values, Weights, resampled_weights
+from scintilab.evaluate.bootstrap import Estimate, Resampled, Values, Weights
 from scintilab.evaluate.evaluation import SIMULATED
 from scintilab.evaluate.learner import LEARNERS, Features
 from scintilab.studies import regions
 from scintilab.studies.coarse import coarse
 from scintilab.studies.compact import Network, features
-from scintilab.studies.compared import Compared, Space, compared
+from scintilab.studies.compared import Compared, Space, compared, draws
 from scintilab.studies.distances import frechet_drawn, kernel, standardised
-from scintilab.studies.fidelity import Fidelity, Told, fidelity, told
+from scintilab.studies.fidelity import Fidelity, fidelity, told
 from scintilab.studies.manifold import Manifold, manifold
 from scintilab.studies.origin import Origin
 from scintilab.studies.samples import Samples
@@ -89,7 +89,7 @@ class Quality:
     distances: dict[str, dict[str, Compared]]
     two_sample: dict[str, Detected]
     fidelity: dict[str, Fidelity]
-    classifiers: dict[str, Told]
+    classifiers: dict[str, Compared]
     shortcuts: list[Shortcut]
     origin: Origin
 
@@ -109,7 +109,7 @@ def quality(
     Args:
         groups: who is compared.
         spaces: in which features, by name.
-        regressor: measures load and heart; it has learnt from none of the groups' patients.
+        regressor: measures load and heart; it has learnt from none of those whom it measures.
         readers: of served classifiers, by question.
         origin: of generator and patients.
         steps: of the network that looks for differences.
@@ -150,7 +150,7 @@ def apart(reference: Features, real: Features, synthetic: Features, resamples: i
     """Set real and synthetic features, [n, k] each, against the reference, by every measure."""
     reference, real, synthetic = standardised(reference, real, synthetic, like=np.concatenate([reference, real]))
     groups = (reference, real, synthetic)
-    drawn = [_drawn(len(group), resamples, seed) for seed, group in enumerate(groups)]
+    drawn = [draws(len(group), resamples, seed) for seed, group in enumerate(groups)]
     once = [np.ones(len(group)) for group in groups]
 
     def taken(measure: Measure, place: int) -> Resampled:
@@ -169,10 +169,6 @@ MEASURES: Mapping[str, Measure] = {
     "kernel distance": kernel,
     **{name: _of_manifold(name) for name in Manifold._fields},
 }
-
-
-def _drawn(count: int, resamples: int, seed: int) -> Weights:
-    return resampled_weights(np.arange(count), np.zeros(count, np.bool_), resamples=resamples, seed=seed)
 
 
 def _detected(reference: Floats, real: Floats, synthetic: Floats, steps: int, resamples: int) -> dict[str, Detected]:

@@ -3,11 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from scintilab.evaluate.bootstrap import Estimate, Resampled, Values, bootstrap, resampled_weights
+from scintilab.evaluate.bootstrap import Estimate, Resampled, Values, Weights, bootstrap
 from scintilab.evaluate.discrimination import area_under_curve, roc
 from scintilab.evaluate.drawn import share
 from scintilab.evaluate.learner import Features
 from scintilab.evaluate.scans import Scores, Truth
+from scintilab.studies.compared import draws
 from scintilab.studies.guard import nearest
 from scintilab.studies.manifold import distances
 
@@ -35,7 +36,7 @@ def nearest_ratio(
     if len(training) != len(held_out):
         raise ValueError(f"{len(training)} training patients and {len(held_out)} others: they must be as many.")
     to_training, to_others = distances(scans, training), distances(scans, held_out)
-    drawn = [_weights(len(group), resamples, (seed, k)) for k, group in enumerate((scans, training, held_out))]
+    drawn = [draws(len(group), resamples, (seed, k)) for k, group in enumerate((scans, training, held_out))]
 
     def median(rows: NDArray[np.intp], learnt: NDArray[np.bool_], others: NDArray[np.bool_]) -> float:
         return float(np.median((to_training[:, learnt].min(1) / to_others[:, others].min(1))[rows]))
@@ -62,8 +63,7 @@ def inauthentic(scans: Features, training: Features, *, resamples: int) -> Resam
 
 def rate(happened: Truth, *, resamples: int) -> Resampled:
     """Return the share of scans, [n], to which something happened."""
-    weights = _weights(len(happened), resamples, (0,))
-    return Resampled(float(happened.mean()), share(happened, happened, weights))
+    return Resampled(float(happened.mean()), share(happened, happened, draws(len(happened), resamples)))
 
 
 def distance_attack(training: Features, held_out: Features, scans: Features) -> Scores:
@@ -80,10 +80,6 @@ def membership(member: Truth, score: Scores, *, resamples: int) -> tuple[Estimat
     return area, bootstrap(_found_at_fpr, member, score, resamples=resamples)
 
 
-def _found_at_fpr(truth: Truth, score: NDArray[np.floating], weights: Values) -> Values:
+def _found_at_fpr(truth: Truth, score: NDArray[np.floating], weights: Weights) -> Values:
     fpr, tpr = roc(truth, score, weights)
     return np.asarray(np.where(fpr <= FPR, tpr, 0).max(-1))[()]
-
-
-def _weights(count: int, resamples: int, seed: tuple[int, ...]) -> Values:
-    return resampled_weights(np.arange(count), np.zeros(count, np.bool_), resamples=resamples, seed=seed)

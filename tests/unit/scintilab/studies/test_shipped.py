@@ -1,76 +1,20 @@
 """What running a served generator promises."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, save_model
 
 from scintiflow.errors import Refused
 from scintilab.studies.shipped import Shipped, shipped
 from tests.unit.scintilab.studies.painter import labels
-
-NOISE = 4
-SLOTS = 9
-MANIFEST = """
-[model]
-name = "generator"
-version = "1.0.0"
-file = "model.onnx"
-digest = "{digest}"
-[[condition]]
-name = "metastatic"
-kind = "flag"
-[[condition]]
-name = "load"
-kind = "number"
-scale = "log1p"
-low = 0.0
-high = 20.0
-[[condition]]
-name = "perugini"
-kind = "choice"
-values = ["0", "1", "2", "3"]
-[[condition]]
-name = "tracer"
-kind = "choice"
-values = ["DPD"]
-[[condition]]
-name = "sex"
-kind = "choice"
-values = ["F", "M"]
-"""
+from tests.unit.scintilab.studies.served import SLOTS, serve
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A graph whose anterior view shows the conditions, and its posterior view the noise, squared, in first pixels."""
-    shape = [1, 2, 512, 256]
-    pixels = 512 * 256
-    nodes = [
-        helper.make_node("Mul", ["condition", "known"], ["told"]),
-        helper.make_node("Mul", ["noise", "noise"], ["square"]),
-        helper.make_node("Pad", ["told", "anterior"], ["front"]),
-        helper.make_node("Pad", ["square", "posterior"], ["back"]),
-        helper.make_node("Concat", ["front", "back"], ["flat"], axis=1),
-        helper.make_node("Reshape", ["flat", "shape"], ["rate"]),
-    ]
-    inputs = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", width])
-        for name, width in (("noise", NOISE), ("condition", SLOTS), ("known", SLOTS))
-    ]
-    outputs = [helper.make_tensor_value_info("rate", TensorProto.FLOAT, ["N", *shape[1:]])]
-    constants = [
-        helper.make_tensor("anterior", TensorProto.INT64, [4], [0, 0, 0, pixels - SLOTS]),
-        helper.make_tensor("posterior", TensorProto.INT64, [4], [0, 0, 0, pixels - NOISE]),
-        helper.make_tensor("shape", TensorProto.INT64, [4], [-1, *shape[1:]]),
-    ]
-    graph = helper.make_graph(nodes, "painter", inputs, outputs, constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    save_model(model, tmp_path / "model.onnx")
-    digest = hashlib.sha256((tmp_path / "model.onnx").read_bytes()).hexdigest()
-    (tmp_path / "manifest.toml").write_text(MANIFEST.format(digest=digest))
+    """A served graph that writes its inputs into its outputs."""
+    serve(tmp_path)
     return tmp_path
 
 
