@@ -1,7 +1,6 @@
 """What the augmentation study promises."""
 
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
@@ -10,11 +9,10 @@ from scintiflow.errors import Refused
 from scintilab.studies.augmentation import Augmentation, Groups, Plan, augmentation, wanted
 from scintilab.studies.gain import MEAN
 from scintilab.studies.origin import origin
-from scintilab.studies.samples import Generator
 from tests.unit.scintilab.evaluate import patients
 from tests.unit.scintilab.studies.painter import Painter, labels
 
-GENERATOR = cast(Generator, Painter())
+GENERATOR = Painter()
 PLAN = Plan(sizes=(8, 12), seeds=2, multiple=1, steps=6)
 COHORTS = {name: patients.cohort("A", count, seed=3) for name, count in {"all": 90}.items()}
 

@@ -1,7 +1,5 @@
 """What the audit for copies promises."""
 
-from typing import cast
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,6 @@ from scintilab.studies.origin import Origin, origin
 from scintilab.studies.planted import planted
 from scintilab.studies.privacy import Audit, Groups, audit, privacy
 from scintilab.studies.registered import registered
-from scintilab.studies.samples import Generator
 from tests.unit.scintilab.studies.painter import Painter, painted
 
 RESAMPLES = 100
@@ -80,4 +77,4 @@ def test_audit_names_its_data_and_its_generator(honest: Audit) -> None:
 
 
 def _origin() -> Origin:
-    return origin(cast(Generator, Painter()), 1)
+    return origin(Painter(), 1)

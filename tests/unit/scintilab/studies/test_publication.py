@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -16,12 +16,11 @@ from scintilab.studies.gain import MEAN, Gain
 from scintilab.studies.origin import origin
 from scintilab.studies.privacy import Audit, Membership, Privacy
 from scintilab.studies.publication import marks, publish, require_place
-from scintilab.studies.samples import Generator
 from tests.unit.scintilab.studies.painter import Painter
 
 HALF = Estimate(0.5, 0.4, 0.6)
 THREE = Compared(HALF, HALF, Estimate(0.0, -0.1, 0.1))
-ORIGIN = origin(cast(Generator, Painter()), 1)
+ORIGIN = origin(Painter(), 1)
 PRIVACY = Privacy(
     data="simulated patients",
     training=100,

@@ -1,7 +1,5 @@
 """What the study of quality promises, and what is written of it."""
 
-from typing import cast
-
 import numpy as np
 import pytest
 
@@ -10,7 +8,6 @@ from scintilab.studies.compact import Network
 from scintilab.studies.observer import Measured, random
 from scintilab.studies.origin import origin
 from scintilab.studies.quality import MEASURES, Groups, Quality, apart, quality, spaces
-from scintilab.studies.samples import Generator
 from tests.unit.scintilab.studies.painter import Painter, painted
 
 COUNT = 50
@@ -44,7 +41,7 @@ def found(compared: Groups) -> Quality:
         spaces(random(2), random(1)),
         Network(len(Measured._fields)).eval(),
         {},
-        origin(cast(Generator, Painter()), 1),
+        origin(Painter(), 1),
         steps=6,
         resamples=30,
     )
