@@ -9,7 +9,7 @@ QUICK ?= build/models-quick
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install proto check test drill faults workshop demo run lab models models-quick evaluate clean
+.PHONY: help install proto check test drill faults workshop demo run lab models models-quick evaluate studies clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ models-quick: lab ## the same in minutes, into QUICK: numbers that mean nothing,
 evaluate: lab ## judge the shipped models on five sites: evaluation.json, CARD.md, and pages in build/evaluate
 	$(BIN)/python -m scintilab.evaluate metastasis
 	$(BIN)/python -m scintilab.evaluate cardiac
+
+studies: lab ## judge the shipped generator: likeness and labels, copies, augmentation; goes on where it was stopped
+	for study in quality privacy augmentation; do $(BIN)/python -m scintilab.studies $$study || exit 1; done
 
 clean: ## remove what was set up and what was made
 	rm -rf .venv var demo build

@@ -71,7 +71,7 @@ class Evaluation:
 
     def document(self) -> dict[str, Any]:
         """Return it as plain values: rounded, and null where there is no number."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        return {name: plain(value) for name, value in asdict(self).items()}
 
     def write(self, path: Path) -> None:
         """Write `evaluation.json`."""
@@ -139,11 +139,12 @@ def _mean(drawn: Drawn, threshold: float) -> Mean:
     )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return what was measured as JSON can hold it: rounded, and null where there is no number."""
     if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
+        return {name: plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
     return value

@@ -62,7 +62,7 @@ def _roc(evaluation: Evaluation, drawn: Drawn) -> Picture:
     caption = "ROC curve of each site with its 95 % band; the dot is the frozen threshold"
     png = _one_a_site(evaluation, drawn, draw, "1 - specificity", "sensitivity", caption)
     areas = "; ".join(f"site {name} {shown(site.auc)}" for name, site in evaluation.sites.items())
-    return _picture(evaluation, "roc", png, caption, f"ROC curves, one panel a site. AUC: {areas}.")
+    return picture(evaluation.data, "roc", png, caption, f"ROC curves, one panel a site. AUC: {areas}.")
 
 
 def _reliability(evaluation: Evaluation, drawn: Drawn) -> Picture:
@@ -84,7 +84,9 @@ def _reliability(evaluation: Evaluation, drawn: Drawn) -> Picture:
     caption = "Reliability: share of sick scans by predicted probability, ten bins of equal size, with 95 % intervals"
     png = _one_a_site(evaluation, drawn, draw, "predicted probability", "share of sick scans", caption)
     slopes = "; ".join(f"site {name} {shown(site.slope)}" for name, site in evaluation.sites.items())
-    return _picture(evaluation, "reliability", png, caption, f"Reliability curves, one panel a site. Slope: {slopes}.")
+    return picture(
+        evaluation.data, "reliability", png, caption, f"Reliability curves, one panel a site. Slope: {slopes}."
+    )
 
 
 def _survival(evaluation: Evaluation, drawn: Drawn) -> Picture:
@@ -108,7 +110,7 @@ def _survival(evaluation: Evaluation, drawn: Drawn) -> Picture:
         if fate
         else ""
     )
-    return _picture(evaluation, "survival", png, caption, f"Survival curves, one panel a site. {words}")
+    return picture(evaluation.data, "survival", png, caption, f"Survival curves, one panel a site. {words}")
 
 
 def _steps(axes: Axes, curve: Curve, color: str, name: str) -> None:
@@ -122,7 +124,7 @@ def _forest(evaluation: Evaluation, published: Published) -> Picture:
     lines.append((f"mean of {', '.join(mean.sites)}", mean.auc, "D", BLUE))
     lines += [(f"{name}, mean", baseline.mean_auc, "o", GREY) for name, baseline in evaluation.baselines.items()]
     caption = "AUC of each site, their weighted mean and the baselines, with 95 % intervals"
-    with _figure(evaluation, 8, 1.4 + 0.34 * len(lines), caption) as (figure, buffer):
+    with drawing(evaluation.data, 8, 1.4 + 0.34 * len(lines), caption) as (figure, buffer):
         axes = figure.subplots()
         for row, (_, area, marker, color) in enumerate(lines):
             axes.hlines(row, area.low, area.high, color=color, linewidth=2)
@@ -138,7 +140,7 @@ def _forest(evaluation: Evaluation, published: Published) -> Picture:
             figure.legend(loc="outside lower right", frameon=False, fontsize=SMALL)
         axes.set(ylim=(len(lines) - 0.5, -0.5), xlim=(None, 1.0))
     words = "; ".join(f"{name} {shown(area)}" for name, area, *_ in lines)
-    return _picture(evaluation, "forest", buffer.getvalue(), caption, f"Forest plot of AUC: {words}.")
+    return picture(evaluation.data, "forest", buffer.getvalue(), caption, f"Forest plot of AUC: {words}.")
 
 
 def _one_a_site(
@@ -153,7 +155,7 @@ def _one_a_site(
     sites = drawn.sites()
     columns = min(len(sites), 3)
     rows = -(-len(sites) // columns)
-    with _figure(evaluation, 3.3 * columns, 0.7 + 3.4 * rows, caption) as (figure, buffer):
+    with drawing(evaluation.data, 3.3 * columns, 0.7 + 3.4 * rows, caption) as (figure, buffer):
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for number, (axes, (site, here)) in enumerate(zip(panels, sites.items(), strict=False)):
             draw(axes, drawn.only(here), site)
@@ -166,16 +168,17 @@ def _one_a_site(
 
 
 @contextmanager
-def _figure(evaluation: Evaluation, width: float, height: float, caption: str) -> Iterator[tuple[Figure, io.BytesIO]]:
-    """Give a figure to draw on, and the PNG of it once it is drawn."""
+def drawing(data: str, width: float, height: float, caption: str) -> Iterator[tuple[Figure, io.BytesIO]]:
+    """Give a figure to draw on, and the PNG of it once it is drawn; of whom it is stands on its face."""
     figure, buffer = Figure(figsize=(width, height), layout="constrained"), io.BytesIO()
     yield figure, buffer
-    figure.suptitle(f"{caption}\n{evaluation.data}", fontsize=10)
+    figure.suptitle(f"{caption}\n{data}", fontsize=10)
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
     figure.savefig(buffer, format="png", dpi=120, bbox_inches="tight", metadata={"Software": None})
 
 
-def _picture(evaluation: Evaluation, name: str, png: bytes, caption: str, alt: str) -> Picture:
-    return Picture(name, png, f"{caption} ({evaluation.data})", f"{alt} Data: {evaluation.data}.")
+def picture(data: str, name: str, png: bytes, caption: str, alt: str) -> Picture:
+    """Return a picture whose caption and words name the data too."""
+    return Picture(name, png, f"{caption} ({data})", f"{alt} Data: {data}.")

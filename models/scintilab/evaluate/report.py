@@ -1,7 +1,7 @@
 """One page of HTML that needs no other file: pictures, tables and checklists of an evaluation."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 
 from scintilab.evaluate.checklist import filled
@@ -37,17 +37,21 @@ def report(
         published: what others reported, to stand beside.
         study: what only people can say, for the checklists.
     """
-    parts = [
-        *map(_figure, pictures(evaluation, drawn, published)),
-        *map(_table, tables(evaluation, published)),
-        *map(_table, filled(evaluation, study or {})),
-    ]
-    title = f"{escape(name)} on {escape(evaluation.data)}"
+    return page(
+        f"{name} on {evaluation.data}",
+        pictures(evaluation, drawn, published),
+        [*tables(evaluation, published), *filled(evaluation, study or {})],
+    )
+
+
+def page(title: str, pictures: Iterable[Picture], tables: Iterable[Table]) -> str:
+    """Return a page of pictures and tables that says what it is not for."""
     return "\n".join(
         [
-            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
-            f"<style>{_STYLE}</style></head>\n<body><h1>{title}</h1>\n<p><strong>{WARNING}</strong></p>",
-            *parts,
+            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>',
+            f"<style>{_STYLE}</style></head>\n<body><h1>{escape(title)}</h1>\n<p><strong>{WARNING}</strong></p>",
+            *map(_figure, pictures),
+            *map(_table, tables),
             "</body></html>\n",
         ]
     )
