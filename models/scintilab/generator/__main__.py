@@ -10,7 +10,7 @@ from PIL import Image
 
 from scintilab.generator.gate import measure
 from scintilab.generator.graph import Generator, embed, serve, unseen
-from scintilab.generator.learners import HELD_OUT, Learners, archived, simulated
+from scintilab.generator.learners import HELD_OUT, Learners, archived, held_out, simulated
 from scintilab.generator.sheet import sheet as contact_sheet
 from scintilab.generator.train import Lengths, fold, train_flow, train_tokeniser
 from scintilab.generator.weights import Weights, load, load_tokeniser
@@ -111,7 +111,7 @@ def sheet(
         learners = simulated(patients, 1.0)
         weights = load(work / f"seed-{seed}", learners.slots)
         generator = Generator(weights, unseen(), steps=steps, guidance=guidance).eval()
-        painted = contact_sheet(generator, learners.asked, learners.held_out, each=each, seed=seed)
+        painted = contact_sheet(generator, learners.asked, held_out(patients), each=each, seed=seed)
         out.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(painted).save(out)
         typer.echo(f"Made scans, each row above one of simulated patients, are in {out}.")

@@ -46,7 +46,7 @@ class Number:
     def slots(self, values: NDArray[np.floating]) -> Floats:
         """Return [n, 1] between 0 and 1."""
         scaled = np.log1p(np.clip(values, 0, self.high)) / np.log1p(self.high)
-        return scaled.astype(np.float32)[:, None]
+        return np.asarray(scaled, np.float32)[:, None]
 
     def table(self) -> str:
         """Return what the manifest says."""
@@ -71,7 +71,7 @@ class Choice:
 
     def slots(self, values: NDArray[np.str_]) -> Floats:
         """Return [n, width] with a 1 where the value is; only zeros for another value."""
-        return (np.asarray(values)[:, None] == np.array(self.values)).astype(np.float32)
+        return np.asarray(values[:, None] == np.array(self.values), np.float32)
 
     def table(self) -> str:
         """Return what the manifest says."""
@@ -147,5 +147,5 @@ def forgotten(
 
 def _told(column: NDArray[np.generic]) -> NDArray[np.bool_]:
     if column.dtype.kind == "f":
-        return ~np.isnan(column)
-    return np.asarray(column != "") if column.dtype.kind == "U" else np.ones(len(column), bool)
+        return np.asarray(~np.isnan(column), bool)
+    return np.asarray(column != "", bool) if column.dtype.kind == "U" else np.ones(len(column), bool)

@@ -47,7 +47,7 @@ def measure(tokeniser: Tokeniser, site: str, patients: range) -> Gate:
     recovery, found, best = [], 0.0, 0.0
     for number in track(patients, "Measuring what the tokeniser keeps"):
         for rate, counts, fresh, lesions in _scanned(site, number):
-            told = unfolded(tokeniser, counts / PHOTONS)
+            told = unfolded(tokeniser, counts / np.float32(PHOTONS))
             recovery += _recoveries(rate, PHOTONS * told, lesions)
             found += float(deviance(torch.from_numpy(fresh), torch.from_numpy(PHOTONS * told + 1e-3)).sum())
             best += float(deviance(torch.from_numpy(fresh), torch.from_numpy(rate + 1e-3)).sum())

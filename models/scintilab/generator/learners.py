@@ -6,7 +6,7 @@ Simulated patients are of a population of their own, that no classifier learns f
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ class Simulated:
         which = np.searchsorted(starts, rows, side="right") - 1
         return [(self.cohorts[one], int(row - starts[one])) for one, row in zip(which, rows, strict=True)]
 
-    def column(self, name: str) -> NDArray[np.generic]:
+    def column(self, name: str) -> NDArray[Any]:
         """Return what is known of every scan under a name of `Truth`."""
         return np.concatenate([getattr(cohort.truth, name) for cohort in self.cohorts])
 
@@ -123,15 +123,21 @@ class Learners(NamedTuple):
 
 def simulated(patients: Path, share: float) -> Learners:
     """Return simulated patients, who are made in the folder `patients` when they are missing."""
-
-    def some(parts: Mapping[str, range]) -> Simulated:
-        return Simulated(
-            [cohort(site, SEED, all[: max(1, round(share * len(all)))], patients) for site, all in parts.items()]
-        )
-
-    learnt, held_out = some(LEARNT), some(HELD_OUT)
+    learnt = _some(LEARNT, patients, share)
     tracers, scanners = learnt.column("tracer").tolist(), learnt.column("scanner").tolist()
-    return Learners(learnt, held_out, conditions(learnt.column("bsi").astype(float), tracers, scanners))
+    asked = conditions(learnt.column("bsi").astype(float), tracers, scanners)
+    return Learners(learnt, held_out(patients, share), asked)
+
+
+def held_out(patients: Path, share: float = 1.0) -> Simulated:
+    """Return those whom nobody learns from."""
+    return _some(HELD_OUT, patients, share)
+
+
+def _some(parts: Mapping[str, range], patients: Path, share: float) -> Simulated:
+    return Simulated(
+        [cohort(site, SEED, all[: max(1, round(share * len(all)))], patients) for site, all in parts.items()]
+    )
 
 
 def archived(table: Path) -> Learners:

@@ -101,7 +101,8 @@ def train_tokeniser(
     )
     terms = {**terms, "seed": seed, "steps": lengths.tokeniser}
     learn(pupil, optimizer, lesson, Checkpoint(folder / "tokeniser.pt", terms), seed=seed)
-    return pupil.eval()
+    pupil.eval()
+    return pupil
 
 
 def train_flow(
@@ -134,7 +135,8 @@ def train_flow(
     )
     terms = {**terms, "seed": seed, "steps": lengths.flow}
     learn(pupil, optimizer, lesson, Checkpoint(folder / "flow.pt", terms), seed=seed)
-    return pupil.average.eval()
+    pupil.eval()
+    return pupil.average
 
 
 def fold(tokeniser: Tokeniser, source: Source, file: Path, *, seed: int) -> Latents:

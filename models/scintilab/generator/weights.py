@@ -55,6 +55,6 @@ def load_tokeniser(folder: Path) -> Tokeniser:
     file = folder / "tokeniser.pt"
     if not file.exists():
         raise Refused(f"{file} is not there: train first.")
-    tokeniser = Tokeniser()
+    tokeniser: Tokeniser = Tokeniser().eval()
     tokeniser.load_state_dict(torch.load(file, weights_only=True)["pupil"])
-    return tokeniser.eval()
+    return tokeniser

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scintiflow.errors import Refused
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.archive import Question
 from scintilab.evaluate.bootstrap import Values
 from scintilab.evaluate.scans import Truth

@@ -3,7 +3,7 @@
 import numpy as np
 
 from scintiflow.dicom.canvas import HEIGHT, WIDTH
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.studies.samples import Samples
 
 SHAPE = (256, 64)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.cardiac.network import even_brightness
 from scintilab.evaluate.discrimination import area_under_curve
 from scintilab.evaluate.scans import Scores, Truth

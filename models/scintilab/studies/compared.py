@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.evaluate.bootstrap import Estimate, Resampled, Seed, Weights, resampled_weights
 from scintilab.evaluate.learner import Features
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import spearmanr
 
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.archive import Question
 from scintilab.evaluate.answers import Reader
 from scintilab.evaluate.bootstrap import RESAMPLES, Estimate, Resampled, Values, resampled_weights

@@ -8,7 +8,7 @@ from rich.progress import track
 
 from scintiflow.dicom.canvas import HEIGHT, WIDTH
 from scintiflow.errors import Refused
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.studies.samples import AT_ONCE, Generator, Labels, Samples
 
 

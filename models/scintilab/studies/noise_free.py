@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from scintiflow.dicom.canvas import canvas_view
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.phantom.acquisition import draw_acquisition
 from scintilab.phantom.camera import expose
 from scintilab.phantom.cohort import CHUNK, Cohort

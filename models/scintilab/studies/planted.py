@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.evaluate.scans import Truth
 
 SHARE = 0.01

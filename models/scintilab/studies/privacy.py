@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.evaluate.bootstrap import Estimate, Resampled
 from scintilab.evaluate.evaluation import SIMULATED
 from scintilab.evaluate.learner import Features

@@ -6,7 +6,7 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.archive import Question
 from scintilab.evaluate.answers import Reader
 from scintilab.evaluate.bootstrap import Estimate, Resampled, Values, Weights

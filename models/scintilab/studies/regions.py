@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.studies.body import extent
 
 _TINY = 1e-6

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.archive import Question
 from scintilab.evaluate.answers import Pixels
 from scintilab.evaluate.scans import Truth

@@ -12,7 +12,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from scintiflow.errors import Refused
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.phantom.streams import stream
 from scintilab.studies.samples import Labels
 

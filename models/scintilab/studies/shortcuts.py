@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scintiflow.dicom.canvas import HEIGHT, WIDTH
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.archive import Question
 from scintilab.evaluate.bootstrap import RESAMPLES
 from scintilab.evaluate.hot_spots import hot_spots

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from scintiflow.inference.engine import Floats
+from scintiflow.inference.session import Floats
 from scintilab.evaluate.bootstrap import RESAMPLES, Estimate, bootstrap
 from scintilab.evaluate.discrimination import area_under_curve
 from scintilab.evaluate.learner import LEARNERS, Features, held_back

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from scintiflow.classifier.tensors import Asked, parse, render
 from scintiflow.errors import Refused
-from scintiflow.inference.engine import Answer, Floats
+from scintiflow.inference.engine import Answer
+from scintiflow.inference.session import Floats
 from tests.graphs import scans
 
 CANVAS, PRESENT = scans(2)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from scintiflow.errors import Refused
-from scintiflow.inference.engine import Floats
 from scintiflow.inference.manifest import load
+from scintiflow.inference.session import Floats
 from scintilab.evaluate.answers import AT_ONCE, Pixels, Reader, open_reader
 from tests.graphs import model_folder, scans, spoil_golden
 
