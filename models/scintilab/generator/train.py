@@ -208,7 +208,7 @@ def _unfolding(tokeniser: Tokeniser, source: Source) -> Callable[[Rows, np.rando
 
 def deviance(photons: Tensor, mean: Tensor) -> Tensor:
     """Return the Poisson deviance of each pixel, 2 (n log(n / mean) - n + mean): about 1 where the mean is right."""
-    return 2 * (torch.xlogy(photons, photons / mean) - photons + mean)
+    return 2 * (torch.xlogy(photons, photons) - photons * mean.log() - photons + mean)
 
 
 def parts(

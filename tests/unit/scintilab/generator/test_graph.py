@@ -42,7 +42,7 @@ def weights(learners: Learners) -> Weights:
 def served(learners: Learners, weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> tuple[Generator, Path]:
     """A generator, and the folder it is served from."""
     embedding, guard = embed(weights.tokeniser, learners.learnt, learners.held_out)
-    generator = Generator(weights, embedding, steps=2, guidance=1.5).eval()
+    generator = Generator(weights, embedding, steps=1, guidance=1).eval()
     out = tmp_path_factory.mktemp("models") / "generator"
     serve(generator, guard, learners, "1.0.0", out)
     return generator, out

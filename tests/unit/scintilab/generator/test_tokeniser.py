@@ -44,9 +44,9 @@ def test_expected_counts_are_never_negative() -> None:
 
 def test_a_part_is_folded_as_the_whole_is() -> None:
     """Far from its rim a part of a scan, cut out of both views alike, has the latent image of the whole."""
-    network, whole = tokeniser(), canvas(256, 256)
-    part = torch.stack([whole[:, 0, 64:192, 64:192], whole[:, 1, 64:192, 256 - 192 : 256 - 64]], dim=1)
+    network, whole = tokeniser(), canvas(320, 320)
+    part = torch.stack([whole[:, 0, 64:256, 64:256], whole[:, 1, 64:256, 64:256]], dim=1)
     with torch.inference_mode():
-        inner = network.encode(part)[:, :, 3:-3, 3:-3]
-        expected = network.encode(whole)[:, :, 4 + 3 : 12 - 3, 4 + 3 : 12 - 3]
+        inner = network.encode(part)[:, :, 5:-5, 5:-5]
+        expected = network.encode(whole)[:, :, 4 + 5 : 16 - 5, 4 + 5 : 16 - 5]
     torch.testing.assert_close(inner, expected, atol=1e-4, rtol=1e-4)
