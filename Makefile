@@ -9,7 +9,7 @@ QUICK ?= build/models-quick
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install proto check test drill faults workshop demo run lab models models-quick evaluate studies clean
+.PHONY: help install proto check test drill faults workshop demo run lab models models-quick generator evaluate studies clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -72,6 +72,10 @@ models-quick: lab ## the same in minutes, into QUICK: numbers that mean nothing,
 	  $(BIN)/python -m scintilab.$$model export --work $(QUICK)/trained/$$model --out $(QUICK)/$$model || exit 1; \
 	done
 	cat $(QUICK)/trained/*/*/validation.json
+
+generator: lab ## make the generator of synthetic scans from seeds: patients, tokeniser, flow, export
+	$(BIN)/python -m scintilab.generator train
+	$(BIN)/python -m scintilab.generator export
 
 evaluate: lab ## judge the shipped models on five sites: evaluation.json, CARD.md, and pages in build/evaluate
 	$(BIN)/python -m scintilab.evaluate metastasis
