@@ -1,10 +1,11 @@
 """How many synthetic scans a second? The bare engine, and the service with one client and with eight, in turns.
 
 `python -m benchmarks.synthesize [--models DIR] [--quick] [--json FILE]`, from the repository's root. The bare engine
-draws full buckets of expected counts, one after the other, and does nothing with them. The service besides draws the
-counts of every pixel, makes DICOM files of them, compresses, and writes them to the disk for good: batches, timed from
-the request until they are done, of one client, and of eight that ask at the same moment. "At once" are clients that ask
-for scans which come in the answer. Everything shares the machine. Patients are simulated.
+draws full buckets of expected counts, one after the other, and does nothing with them; "with counts" it has the counts
+of every pixel drawn (Poisson) in two more threads, which no scan can do without. The service besides makes DICOM files
+of them, compresses, and writes them to the disk for good: batches, timed from the request until they are done, of one
+client, and of eight that ask at the same moment. "At once" are clients that ask for scans which come in the answer.
+Everything shares the machine. Patients are simulated.
 """
 
 import argparse
@@ -26,12 +27,14 @@ from rich.table import Table
 from benchmarks.provenance import provenance
 from scintiflow.inference.generator import Generator, check_golden, open_generator
 from scintiflow.inference.generator_manifest import GeneratorManifest, load_generator
+from scintiflow.synthesizer.sampling import sample
 from tests.services import SECONDS_TO_START, is_ready, service
 from tests.stack import SHIPPED
 from tests.waiting import wait_for
 
 CLIENTS = 8
-ENGINE, BATCH, BATCHES = "bare engine", "batch of 1 client", f"batches of {CLIENTS} clients"
+ENGINE, COUNTS = "bare engine", "bare engine, with counts"
+BATCH, BATCHES = "batch of 1 client", f"batches of {CLIENTS} clients"
 FEW, FEWS = "at once, 1 client", f"at once, {CLIENTS} clients"
 WANTED = {"label": "both", "load": 2.5, "perugini": 2}
 LONGEST_SECONDS = 600
@@ -78,6 +81,7 @@ def measure(models: Path, manifest: GeneratorManifest, plan: Plan) -> dict[str, 
             wait_for(lambda: is_ready(client), SECONDS_TO_START)
             ways: dict[str, Callable[[], None]] = {
                 ENGINE: lambda: draw(generator, manifest, plan.scans),
+                COUNTS: lambda: draw(generator, manifest, plan.scans, counts=True),
                 BATCH: lambda: batches(client, 1, plan.scans),
                 BATCHES: lambda: batches(client, CLIENTS, plan.scans),
                 FEW: lambda: at_once(client, 1, plan.scans),
@@ -91,13 +95,17 @@ def measure(models: Path, manifest: GeneratorManifest, plan: Plan) -> dict[str, 
     return rates
 
 
-def draw(generator: Generator, manifest: GeneratorManifest, scans: int) -> None:
-    """Draw expected counts with the engine alone, in full buckets."""
+def draw(generator: Generator, manifest: GeneratorManifest, scans: int, *, counts: bool = False) -> None:
+    """Draw expected counts with the engine alone, in full buckets, and the counts of each scan besides on request."""
     rows = manifest.engine.rows
     condition, known = manifest.encode({"metastatic": True, "cardiac": True, "load": 2.5, "perugini": 2})
     noise = np.random.default_rng(1).standard_normal((rows, generator.latent), np.float32)
-    for _ in range(scans // rows):
-        generator.run(noise, np.tile(condition, (rows, 1)), np.tile(known, (rows, 1)))
+    streams = [np.random.Generator(np.random.Philox(seed)) for seed in range(rows)]
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(scans // rows):
+            drawn = generator.run(noise, np.tile(condition, (rows, 1)), np.tile(known, (rows, 1)))
+            for rate, stream in zip(drawn.rate, streams, strict=True) if counts else ():
+                threads.submit(sample, rate, manifest.counts[1], stream)
 
 
 def batches(client: httpx.Client, clients: int, scans: int) -> None:
@@ -134,7 +142,7 @@ def seconds(run: Callable[[], None]) -> float:
 
 def ratios(rates: dict[str, list[float]]) -> dict[str, float]:
     """Return the median of each round's ratio of the service to the bare engine beside it."""
-    names = {BATCH: "batch", BATCHES: "batches", FEW: "at_once", FEWS: "at_once_crowd"}
+    names = {COUNTS: "counts", BATCH: "batch", BATCHES: "batches", FEW: "at_once", FEWS: "at_once_crowd"}
     return {
         f"{short}_over_engine": statistics.median(
             ours / engine for ours, engine in zip(rates[name], rates[ENGINE], strict=True)

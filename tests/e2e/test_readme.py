@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,15 +62,21 @@ def stack(clone: Path) -> Iterator[Stack]:
 
 
 def test_every_command_works_as_printed(clone: Path, stack: Stack) -> None:
-    """All of them, in order, in one shell, beside a running installation."""
-    script = "\n".join(line for line in commands() if line != STAYS_UP)
-    environment = os.environ | {"SCINTIFLOW_PORT_OFFSET": str(stack.offset)}
-    ran = subprocess.run(
-        ["bash", "-euxc", script], cwd=clone, env=environment, capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "metastases" in ran.stdout or "studies" in ran.stdout
+    """All of them, in order, in one shell, beside a running installation; then what is to be typed into a notebook."""
+    said = run(stack, clone, "bash", "-euxc", "\n".join(line for line in commands() if line != STAYS_UP))
+    assert "metastases" in said or "studies" in said
     assert STAYS_UP in commands()
+    for block in blocks("python"):
+        assert "(2, 1024, 256) uint16" in run(stack, clone, sys.executable, "-c", block)
+
+
+def run(stack: Stack, clone: Path, *command: str) -> str:
+    """Run a command in the clone, with the port that it names moved as the stack's are; return what it says."""
+    moved = [part.replace(":3001", f":{stack.ports['synthesizer']}") for part in command]
+    environment = os.environ | {"SCINTIFLOW_PORT_OFFSET": str(stack.offset)}
+    ran = subprocess.run(moved, cwd=clone, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
 
 
 def test_every_link_and_picture_is_there() -> None:

@@ -241,7 +241,7 @@ def test_a_generator_is_listed_and_verified(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("SCINTIFLOW_MODELS", str(skeleton(tmp_path)))
     folder = generator_folder(tmp_path)
     assert [model["name"] for model in shown("models", "list")] == ["generator", "skeleton"]
-    assert "synthetic scans" in run("models", "list").stdout
+    assert "generator" in run("models", "list").stdout
     assert run("models", "verify", "generator").stdout.startswith("generator 0.1.0: the same answers")
     spoil_golden(folder, "rate")
     verified = run("models", "verify")
