@@ -74,7 +74,7 @@ def _disease(scans: Samples, twins: Samples) -> tuple[NDArray[np.uint8], NDArray
 def _brighter(scan: Floats, twin: Floats) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
     """Compare pixels of the body, most of which a scan and its twin have in common."""
     body = twin > FAINT * twin.mean((2, 3), keepdims=True)
-    ratio = np.where(body, scan / np.maximum(twin, np.finfo(np.float32).tiny), np.nan)
+    ratio = np.divide(scan, twin, out=np.full_like(scan, np.nan), where=body)
     usual = np.nanmedian(ratio, axis=(1, 2, 3), keepdims=True)
     return np.packbits(np.nan_to_num(ratio) > BRIGHTER * usual, axis=-1), usual
 
