@@ -89,7 +89,8 @@ def _of_drawn(areas: Sequence[Resampled], again: NDArray[np.integer]) -> Resampl
 
 def _gain(arm: Resampled, alone: Resampled) -> Gain:
     apart = Resampled(arm.value - alone.value, arm.samples - alone.samples)
-    percent = Resampled(100 * apart.value / alone.value, 100 * apart.samples / alone.samples)
+    with np.errstate(divide="ignore", invalid="ignore"):  # where real scans alone tell nothing right
+        percent = Resampled(float(np.divide(100 * apart.value, alone.value)), 100 * apart.samples / alone.samples)
     return Gain(arm.estimate(), apart.estimate(), percent.estimate(), _p(apart))
 
 

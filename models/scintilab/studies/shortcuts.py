@@ -4,6 +4,8 @@ A synthetic scan's twin is made from the same noise and the same seed, asked to 
 than its twin is where it shows disease.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,8 +51,10 @@ def shortcuts(
         tables: how many like this one are shown together.
         resamples: of scans.
     """
-    mask = _disease(scans, twins)
-    cohort, same = _as_cohort(scans, mask), _as_cohort(twins, np.zeros_like(mask))
+    mask, usual = _disease(scans, twins)
+    # Scans of equal counts are dimmer where disease takes some: their twins count what is left, as the phantom's do.
+    paler = replace(twins, canvas=twins.canvas.astype(np.float16) * usual.astype(np.float16))
+    cohort, same = _as_cohort(scans, mask), _as_cohort(paler, np.zeros_like(mask))
     tried = suspects(question, cohort, same, SCORES, resamples=resamples)
     found = verdicts(
         question,
@@ -60,18 +64,19 @@ def shortcuts(
     return [verdict for verdict in found if verdict.site != MEAN]
 
 
-def _disease(scans: Samples, twins: Samples) -> NDArray[np.uint8]:
-    """Return where scans expect more than their twins, packed along columns, [n, 2, 512, 32]."""
+def _disease(scans: Samples, twins: Samples) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
+    """Return where scans show disease, packed along columns, and how bright all else is beside its twin."""
     pairs = zip(scans.expected().batches(), twins.expected().batches(), strict=True)
-    return np.concatenate([np.packbits(_brighter(scan, twin), axis=-1) for scan, twin in pairs])
+    masks, usual = zip(*(_brighter(scan, twin) for scan, twin in pairs), strict=True)
+    return np.concatenate(masks), np.concatenate(usual)
 
 
-def _brighter(scan: Floats, twin: Floats) -> NDArray[np.bool_]:
-    """Compare pixels in what most of the body has in common: the scans' counts are alike, whatever disease adds."""
+def _brighter(scan: Floats, twin: Floats) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
+    """Compare pixels of the body, most of which a scan and its twin have in common."""
     body = twin > FAINT * twin.mean((2, 3), keepdims=True)
-    ratio = np.where(body, scan / np.maximum(twin, np.finfo(np.float32).tiny), np.nan)
+    ratio = np.divide(scan, twin, out=np.full_like(scan, np.nan), where=body)
     usual = np.nanmedian(ratio, axis=(1, 2, 3), keepdims=True)
-    return np.asarray(np.nan_to_num(ratio) > BRIGHTER * usual)
+    return np.packbits(np.nan_to_num(ratio) > BRIGHTER * usual, axis=-1), usual
 
 
 def _as_cohort(samples: Samples, mask: NDArray[np.uint8]) -> Cohort:

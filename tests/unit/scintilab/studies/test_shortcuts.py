@@ -11,6 +11,9 @@ COUNT = 100
 def tried(painter: Painter, question: Question = "metastasis") -> dict[str, Verdict]:
     """Return the verdicts by suspect."""
     asked = labels(COUNT, 6)
+    # As in life, disease adds counts: asked to be as bright as the healthy, the sick would be dim elsewhere.
+    bright, healthy = (painter.samples(6, 0, conditions).sum((1, 2, 3)) for conditions in (asked, asked.healthy()))
+    asked = asked._replace(counts=asked.counts * bright / healthy)
     scans, twins = (painted(COUNT, 6, painter, asked=conditions) for conditions in (asked, asked.healthy()))
     return {verdict.suspect: verdict for verdict in shortcuts(question, scans, twins, resamples=100)}
 
