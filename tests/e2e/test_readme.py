@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.graphs import generator_folder
 from tests.ports import free_offset
 from tests.stack import Stack
 from tests.waiting import wait_for
@@ -33,10 +34,19 @@ def commands() -> list[str]:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A folder that looks like a clone, without anybody's configuration and data."""
+    """A folder that looks like a clone, without anybody's configuration and data.
+
+    As long as no generator ships, a small one stands in for what `make generator` makes.
+    """
     for entry in ROOT.iterdir():
-        if entry.name not in ("scintiflow.toml", "var", "demo", ".git"):
+        if entry.name not in ("scintiflow.toml", "var", "demo", ".git", "models"):
             (tmp_path / entry.name).symlink_to(entry)
+    models = tmp_path / "models"
+    models.mkdir()
+    for entry in (ROOT / "models").iterdir():
+        (models / entry.name).symlink_to(entry)
+    if not (models / "generator").exists():
+        generator_folder(models)
     (tmp_path / "scintiflow.toml").write_text(blocks("toml")[0])
     return tmp_path
 
@@ -52,7 +62,7 @@ def stack(clone: Path) -> Iterator[Stack]:
             STAYS_UP.split(), cwd=clone, env=environment, stdout=output, stderr=output, start_new_session=True
         ) as process,
     ):
-        stack = Stack(clone / "var", offset, process, log)
+        stack = Stack(clone / "var", offset, process, log, clone / "models")
         try:
             wait_for(stack.ready, seconds=90)
             yield stack
