@@ -6,6 +6,7 @@ N ?= 50
 J ?= 2
 PROTOC := $(BIN)/python -m grpc_tools.protoc --proto_path proto
 QUICK ?= build/models-quick
+LONG := tests/unit/scintilab/generator tests/unit/scintilab/studies
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
@@ -33,8 +34,8 @@ check: install ## lint, types, layers, and contracts equal to proto/
 	$(PROTOC) --python_out build/proto --pyi_out build/proto $(CONTRACTS)
 	diff --recursive --exclude __init__.py --exclude __pycache__ build/proto/scintiflow/contracts services/scintiflow/contracts
 
-test: install lab ## run every test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+test: install lab ## run every test that is not a drill or of the workshop's long ones
+	$(BIN)/python -m pytest $(addprefix --ignore ,$(LONG)) --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 drill: install ## kill everything N times (50) on J stacks (2) while studies stream in; SEED=... repeats one
 	$(BIN)/python -m pytest tests/drills/test_kills.py --kills $(N) --stacks $(J) $(if $(SEED),--seed $(SEED))
@@ -42,8 +43,8 @@ drill: install ## kill everything N times (50) on J stacks (2) while studies str
 faults: install ## every other slow drill: disk, Redis, clock, neighbours, restarts, bursts, planted bugs
 	$(BIN)/python -m pytest tests/drills --ignore tests/drills/test_kills.py --numprocesses 2 --dist loadfile
 
-workshop: install lab ## the workshop's slow tests: models from seeds twice, shortcuts on the phantom itself
-	$(BIN)/python -m pytest tests/workshop --numprocesses 2 --dist loadfile
+workshop: install lab ## the workshop's long tests: models from seeds twice, shortcuts on the phantom, generator, studies
+	$(BIN)/python -m pytest tests/workshop $(LONG) --numprocesses 2 --dist loadfile
 
 demo: install ## send example scans round the whole line and look at the results
 	$(BIN)/scintiflow demo

@@ -1,6 +1,7 @@
 """Who a generator learns from: a frozen archive of scans, one draw of noise each, and what is known about them.
 
-Simulated patients are of a population of their own, that no classifier learns from and nobody is judged by.
+Of simulated patients it learns from those that the classifiers learn from too, and from a few of each other site, so
+that it knows other cameras and tracers. Nobody is judged by them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,12 +19,11 @@ from scintilab.archive.survey import survey
 from scintilab.archive.table import open_archive
 from scintilab.generator.conditions import Condition, Known, conditions, encode
 from scintilab.phantom.cohort import Cohort, cohort
+from scintilab.phantom.parts import PARTS, SEED
 
-SEED = 2
-"""Of the population; classifiers and their judges are of 1."""
-LEARNT = {"A": range(6000), "B": range(300), "C": range(300), "D": range(300), "E": range(300)}
-"""Numbers by site. A is the site where the generator is made; a few of each other let it know their physics."""
-HELD_OUT = {"A": range(20_000, 20_400)}
+LEARNT = {"A": PARTS["train"][1], **dict.fromkeys("BCDE", range(2000, 2300))}
+"""Numbers by site. A is the site where the generator is made."""
+HELD_OUT = {"A": range(14_000, 14_400)}
 """Nobody learns from these; the tokeniser is gated, and copies are told, with them."""
 
 Rows = NDArray[np.intp]

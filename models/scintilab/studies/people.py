@@ -9,7 +9,7 @@ from scintilab.phantom.cohort import Cohort, cohort
 from scintilab.phantom.parts import PARTS, SEED
 
 OTHERS = {
-    "learners": ("A", range(3700, 5700)),
+    "learners": ("A", range(12_000, 14_000)),
     "strangers": ("B", range(500, 1300)),
 }
 """Site and numbers. Learners are of the generator's site, and it has not seen them; strangers are of another one."""
