@@ -22,13 +22,12 @@ from scintilab.generator.train import level
 from scintilab.generator.weights import Weights
 from scintilab.graph import write_graph
 from scintilab.phantom.streams import stream
+from scintilab.studies.guard import threshold
 
 EMBEDDED = 64
 _POOL = 8
 """Canvas pixels, both ways, over which a scan is averaged before it is compared."""
 _GOLDEN = 3
-CLOSE = 0.002
-"""Share of other patients who lie as near to somebody who was learnt from as what is not let out."""
 
 MANIFEST = """\
 [model]
@@ -116,9 +115,8 @@ def embed(tokeniser: Tokeniser, learnt: Source, held_out: Source) -> tuple[Embed
     middle = known.mean(dim=0)
     _, _, directions = torch.svd_lowrank(known - middle, q=min(EMBEDDED, len(known)), niter=4)
     embedding = Embedding(middle, directions.contiguous())
-    training = (known - middle) @ directions
-    nearest = torch.cdist((others - middle) @ directions, training).amin(dim=1)
-    return embedding, Guard(training.numpy(), np.float32(np.quantile(nearest.numpy(), CLOSE)))
+    training, apart = (((scans - middle) @ directions).numpy() for scans in (known, others))
+    return embedding, Guard(training, np.float32(threshold(apart, training)))
 
 
 def unseen() -> Embedding:
