@@ -49,14 +49,14 @@ def train(
     archive: command.Table = None,
     share: command.Share = 1.0,
     seed: command.Seed = 1,
-    cycles: Annotated[int, typer.Option(help="Times over with pieces of scans, in place of ImageNet.")] = 4,
+    cycles: Annotated[int, typer.Option(help="Times over with pieces of scans, in place of ImageNet.")] = 3,
     piece_epochs: Annotated[int, typer.Option(help="Epochs of each.")] = 8,
     piece_steps: Annotated[int, typer.Option(help="Steps of each, 16 pieces a step.")] = 64,
     epochs: Annotated[int, typer.Option(help="Epochs of whole scans.")] = 6,
     steps: Annotated[int, typer.Option(help="Steps of each, 3 or 4 scans a step.")] = 200,
     threads: command.Threads = 2,
 ) -> None:
-    """Learn, choose the threshold (Youden), and save the weights: about two hours on two cores."""
+    """Learn, choose the threshold (Youden), and save the weights: about an hour and a half on two cores."""
     with command.sentences():
         learners = command.learners("metastasis", patients, share, archive)
         torch.set_num_threads(threads)

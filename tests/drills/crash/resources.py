@@ -18,7 +18,7 @@ class Resources:
     """One look."""
 
     memory: int
-    """Bytes, shared pages divided among those who share them."""
+    """Bytes without a file behind them; pages of libraries would count for less while a second installation runs."""
     threads: int
     descriptors: int
     leftovers: int
@@ -47,7 +47,8 @@ def measure(installation: Installation) -> Resources:
     memory = threads = descriptors = 0
     for process in installation.processes():
         try:
-            memory += process.memory_full_info().pss
+            resident = process.memory_info()
+            memory += resident.rss - resident.shared
             threads += process.num_threads()
             descriptors += process.num_fds()
         except psutil.NoSuchProcess:
