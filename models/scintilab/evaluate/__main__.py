@@ -34,7 +34,7 @@ from scintilab.evaluate.evaluation import Evaluation
 from scintilab.evaluate.question import QUESTIONS
 from scintilab.evaluate.report import report
 from scintilab.evaluate.tables import Published, shown
-from scintilab.phantom.parts import JUDGES, part
+from scintilab.parts import JUDGES, part
 
 app = typer.Typer(
     add_completion=False,

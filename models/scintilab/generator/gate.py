@@ -15,10 +15,10 @@ from scipy import ndimage
 from scintiflow.dicom.canvas import HEIGHT
 from scintilab.generator.tokeniser import Tokeniser
 from scintilab.generator.train import PHOTONS, deviance, level
+from scintilab.parts import SEED
 from scintilab.phantom.acquisition import noise_of
 from scintilab.phantom.camera import expose
 from scintilab.phantom.cohort import visits
-from scintilab.phantom.parts import SEED
 
 PEAK = 1.6
 """Times its surroundings that a lesion must have to be measured, as in the probe that the gate comes from."""

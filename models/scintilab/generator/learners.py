@@ -18,8 +18,8 @@ from scintilab.archive.split import given_split, split
 from scintilab.archive.survey import survey
 from scintilab.archive.table import open_archive
 from scintilab.generator.conditions import Condition, Known, conditions, encode
+from scintilab.parts import PARTS, SEED
 from scintilab.phantom.cohort import Cohort, cohort
-from scintilab.phantom.parts import PARTS, SEED
 
 LEARNT = {"A": PARTS["train"][1], **dict.fromkeys("BCDE", range(2000, 2300))}
 """Numbers by site. A is the site where the generator is made."""

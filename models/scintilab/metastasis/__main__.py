@@ -49,7 +49,7 @@ def train(
     archive: command.Table = None,
     share: command.Share = 1.0,
     seed: command.Seed = 1,
-    cycles: Annotated[int, typer.Option(help="Times over with pieces of scans, in place of ImageNet.")] = 3,
+    cycles: Annotated[int, typer.Option(help="Times over with pieces of scans, in place of ImageNet.")] = 2,
     piece_epochs: Annotated[int, typer.Option(help="Epochs of each.")] = 8,
     piece_steps: Annotated[int, typer.Option(help="Steps of each, 16 pieces a step.")] = 64,
     epochs: Annotated[int, typer.Option(help="Epochs of whole scans.")] = 6,

@@ -11,10 +11,10 @@ from PIL import Image
 from rich.progress import track
 
 import scintilab.phantom
+from scintilab.parts import PARTS, part
 from scintilab.phantom.acquisition import draw_acquisition, noise_of
 from scintilab.phantom.camera import scan
 from scintilab.phantom.disease import Disease
-from scintilab.phantom.parts import PARTS, part
 from scintilab.phantom.patient import draw_patient
 from scintilab.phantom.study import study, truth
 

@@ -28,8 +28,8 @@ from scintilab.evaluate.learner import LEARNERS
 from scintilab.evaluate.question import QUESTIONS, Rival
 from scintilab.evaluate.simulated import pixels
 from scintilab.evaluate.tables import shown
+from scintilab.parts import JUDGES, part
 from scintilab.phantom.cohort import Cohort
-from scintilab.phantom.parts import JUDGES, part
 from scintilab.shortcuts.suspect import Suspect, suspects, twins_of
 from scintilab.shortcuts.verdict import Verdict, verdicts
 

@@ -14,8 +14,8 @@ from scintilab.evaluate.answers import open_reader
 from scintilab.evaluate.bootstrap import RESAMPLES
 from scintilab.evaluate.report import WARNING
 from scintilab.evaluate.scans import Scores, Truth
+from scintilab.parts import JUDGES
 from scintilab.phantom.cohort import Cohort
-from scintilab.phantom.parts import JUDGES
 from scintilab.phantom.priors import digest
 from scintilab.studies import augmentation as augmentations
 from scintilab.studies import pictures, privacy, quality, tables

@@ -1,22 +1,22 @@
-"""Simulated patients who take part in the studies beside those of `scintilab.phantom.parts`, each in one role only."""
+"""Simulated patients who take part in the studies beside those of `scintilab.parts`, each in one role only."""
 
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 
 from scintiflow.errors import Refused
+from scintilab.parts import PARTS, SEED
 from scintilab.phantom.cohort import Cohort, cohort
-from scintilab.phantom.parts import PARTS, SEED
 
 OTHERS = {
     "learners": ("A", range(12_000, 14_000)),
-    "strangers": ("B", range(500, 1300)),
+    "strangers": ("B", range(3000, 3800)),
 }
 """Site and numbers. Learners are of the generator's site, and it has not seen them; strangers are of another one."""
 
 
 def people(role: str, cache: Path, share: float = 1.0) -> Cohort:
-    """Return those of a role of OTHERS, or of a part of `scintilab.phantom.parts`; or a share, from the first on."""
+    """Return those of a role of OTHERS, or of a part of `scintilab.parts`; or a share, from the first on."""
     site, numbers = {**PARTS, **OTHERS}[role]
     return cohort(site, SEED, numbers[: max(1, round(share * len(numbers)))], cache)
 

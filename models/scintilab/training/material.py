@@ -13,8 +13,8 @@ from scintilab.archive import Archive, Question, Study, read
 from scintilab.archive.split import Parts, given_split, split
 from scintilab.archive.survey import survey
 from scintilab.archive.table import open_archive
+from scintilab.parts import part
 from scintilab.phantom.cohort import Cohort
-from scintilab.phantom.parts import part
 
 UNKNOWN = -1
 HEART_MM = 42.0

@@ -1,7 +1,7 @@
 """Who a generator learns from."""
 
 from scintilab.generator.learners import HELD_OUT, LEARNT
-from scintilab.phantom.parts import PARTS
+from scintilab.parts import PARTS
 from scintilab.studies.people import OTHERS
 
 

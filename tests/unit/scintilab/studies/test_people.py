@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 
 from scintiflow.errors import Refused
-from scintilab.phantom.parts import PARTS
+from scintilab.parts import PARTS
 from scintilab.studies.people import OTHERS, require_disjoint
 from tests.unit.scintilab.evaluate import patients
 
