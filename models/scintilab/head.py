@@ -52,6 +52,12 @@ class Head(nn.Module):
         """Return the logit [N, 1] for the hidden layer."""
         return (hidden * self.second.weight).sum(dim=1, keepdim=True) + self.second.bias
 
+    def rescale(self, slope: float, intercept: float) -> None:
+        """Let every logit be slope times what it was, plus intercept."""
+        with torch.no_grad():
+            self.second.weight.mul_(slope)
+            self.second.bias.mul_(slope).add_(intercept)
+
     def channel_weights(self, hidden: Tensor, cells: int) -> Tensor:
         """Return Grad-CAM's weight of each channel, [N, K], in evaluation mode.
 

@@ -7,7 +7,7 @@ from scintilab.phantom.cohort import Cohort, cohort
 SEED = 1
 PARTS = {
     "train": ("A", range(4000, 12_000)),
-    "validate": ("A", range(2800, 3200)),
+    "validate": ("A", range(2800, 3700)),
     "A": ("A", range(16_000, 17_000)),
     "B": ("B", range(1000)),
     "C": ("C", range(1000)),

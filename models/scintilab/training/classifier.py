@@ -1,5 +1,6 @@
 """A network that reads scans, while it is trained and when it has been."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scintilab.head import Answer
+from scintilab.head import Answer, Head
 from scintilab.training.material import Material
 
 AT_ONCE = 4
@@ -16,6 +17,11 @@ AT_ONCE = 4
 class Classifier(Protocol):
     """Convolutions, and what follows; the former may compute in bfloat16."""
 
+    head: Head
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Return its weights by name."""
+
     def features(self, canvas: Tensor, present: Tensor) -> Tensor:
         """Return feature maps for canvas [N, 2, h, w] and present [N, 2]."""
 
@@ -23,8 +29,8 @@ class Classifier(Protocol):
         """Return the findings, in float32."""
 
 
-def probabilities(network: Classifier, material: Material) -> NDArray[np.float32]:
-    """Return the probability of each scan, [n], of a network in evaluation mode."""
+def logits(network: Classifier, material: Material) -> NDArray[np.float32]:
+    """Return the logit of each scan, [n], of a network in evaluation mode."""
     answers = []
     with torch.inference_mode():
         for start in range(0, len(material.truth), AT_ONCE):
@@ -32,5 +38,5 @@ def probabilities(network: Classifier, material: Material) -> NDArray[np.float32
             canvas, present = torch.from_numpy(scans.canvas), torch.from_numpy(scans.present)
             with torch.autocast("cpu", torch.bfloat16):
                 features = network.features(canvas, present)
-            answers.append(network.answer(features, present).probability[:, 0].numpy())
+            answers.append(network.answer(features, present).logit[:, 0].numpy())
     return np.concatenate(answers)

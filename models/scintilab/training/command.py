@@ -19,9 +19,10 @@ from scintilab.evaluate import area_under_curve
 from scintilab.evaluate.scans import Scores, Truth
 from scintilab.graph import Description, serve
 from scintilab.training.checkpoint import write
-from scintilab.training.classifier import probabilities
+from scintilab.training.classifier import Classifier, logits
 from scintilab.training.lesson import Stopped
 from scintilab.training.material import Material, archived, simulated
+from scintilab.training.platt import platt
 
 PATIENTS = Path("build/models/patients")
 
@@ -78,11 +79,16 @@ def both_answers(part: str, material: Material) -> None:
         raise Refused(f"Of the scans that are {part}, {sick} of {scans} are sick: use more patients.")
 
 
-def finish(network: nn.Module, validation: Material, choose: Callable[[Truth, Scores], float], folder: Path) -> None:
-    """Choose the threshold, save the weights, and say how well they do on the patients it was chosen with."""
-    probability = probabilities(network, validation)
+def finish(network: Classifier, validation: Material, choose: Callable[[Truth, Scores], float], folder: Path) -> None:
+    """Calibrate, choose the threshold, save the weights, and say how well they do on the patients used for both."""
+    logit = logits(network, validation).astype(float)
+    line = platt(validation.truth, logit)
+    network.head.rescale(*line)
+    probability = line.along(logit)
     numbers = {
         "weights": _digest(network),
+        "slope": line.slope,
+        "intercept": line.intercept,
         "threshold": float(choose(validation.truth, probability)),
         "auc": float(area_under_curve(validation.truth, probability)),
         "scans": len(probability),
@@ -114,7 +120,7 @@ def strict(threshold: float) -> float:
     return min(math.ceil(threshold * 1e4), 9999) / 1e4
 
 
-def _digest(network: nn.Module) -> str:
+def _digest(network: Classifier) -> str:
     """Return what tells one set of weights from another."""
     digest = hashlib.sha256()
     for weights in network.state_dict().values():

@@ -109,3 +109,15 @@ def test_metastasis_network_is_vgg16() -> None:
     """Its convolutions are those of VGG16 (configuration D of Simonyan and Zisserman), the first of one channel."""
     channels = [layer.out_channels for layer in Metastasis().modules() if isinstance(layer, nn.Conv2d)]
     assert channels == [64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
+
+
+@NETWORKS
+def test_a_rescaled_head_gives_its_logits_along_a_line(kind: type[nn.Module]) -> None:
+    """After a rescaling by 0.5 and -1 every logit is half of what it was, less one; its map is still Grad-CAM."""
+    network = a_network(kind)
+    features = network.features(scans(), BOTH).detach()
+    before = network.answer(features, BOTH)
+    network.head.rescale(0.5, -1.0)
+    after = network.answer(features, BOTH)
+    torch.testing.assert_close(after.logit, 0.5 * before.logit - 1)
+    torch.testing.assert_close(after.map, grad_cam(network, features, BOTH).map, atol=1e-5, rtol=1e-4)
