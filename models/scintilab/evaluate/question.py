@@ -11,7 +11,7 @@ from scintilab.archive import Question
 from scintilab.evaluate.acquisition import acquisition, together
 from scintilab.evaluate.bootstrap import Values
 from scintilab.evaluate.evaluation import CARDIAC_PREVALENCES
-from scintilab.evaluate.hot_spots import hot_spots
+from scintilab.evaluate.hot_spots import hot_spots, places
 from scintilab.evaluate.learner import learn
 from scintilab.evaluate.scans import Names, Scores, Truth
 from scintilab.evaluate.tables import Published
@@ -82,9 +82,11 @@ def _acquisition(train: Cohort, truth: Truth) -> Rival:
 
 
 def _rivals_of_metastasis(train: Cohort) -> Mapping[str, Rival]:
-    located = learn(train.truth.foci.astype(float), train.metastatic, train.truth.patient)
+    told = learn(train.truth.foci.astype(float), train.metastatic, train.truth.patient)
+    found = learn(places(train.canvas), train.metastatic, train.truth.patient)
     return {
-        "lesion locations": lambda cohort: located(cohort.truth.foci.astype(float)),
+        "lesion locations": lambda cohort: told(cohort.truth.foci.astype(float)),  # also of foci that nobody can see
+        "hot spot locations": lambda cohort: found(places(cohort.canvas)),
         "hot spots": lambda cohort: hot_spots(cohort.canvas),
         "acquisition": _acquisition(train, train.metastatic),
     }

@@ -35,7 +35,7 @@ from scintilab.shortcuts.verdict import Verdict, verdicts
 
 TRAIN = "A, to learn from"
 ON_TWINS: Mapping[Question, Sequence[str]] = {
-    "metastasis": ("lesion locations", "hot spots"),
+    "metastasis": ("lesion locations", "hot spot locations", "hot spots"),
     "cardiac": ("heart ratio", "hot spots"),
 }
 """Baselines that read the disease, so twins must all look healthy to them."""

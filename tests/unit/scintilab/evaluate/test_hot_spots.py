@@ -1,9 +1,9 @@
-"""What counting hot spots promises."""
+"""What finding hot spots promises."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scintilab.evaluate.hot_spots import hot_spots
+from scintilab.evaluate.hot_spots import FIELDS, hot_spots, places
 
 
 def scan(spots: int, level: float = 4.0, seed: int = 0) -> NDArray[np.float16]:
@@ -26,3 +26,11 @@ def test_scan_does_not_depend_on_others() -> None:
     """A scan has as many spots among forty others as alone."""
     canvas = np.concatenate([np.zeros((40, 2, 512, 256), np.float16), scan(3)[None]])
     assert hot_spots(canvas)[-1] == hot_spots(canvas[-1:])[0] == 3
+
+
+def test_a_spot_is_counted_where_it_lies() -> None:
+    """Spots one below the other are in fields one below the other, of the view that they are in."""
+    fields = places(scan(4)[None]).reshape(2, *FIELDS)
+    assert fields.sum() == 4
+    assert [int(row) for row in np.flatnonzero(fields[0].sum(axis=1))] == [1, 3, 5, 7]
+    assert fields[1].sum() == 0

@@ -71,7 +71,7 @@ def test_everything_that_is_asked_for_stands_in_it(judged: Evaluation) -> None:
         assert "superscan" in site.strata["extent"]
         assert site.training_seeds is not None
         assert site.training_seeds.seeds == 2
-    assert judged.baselines.keys() == {"lesion locations", "hot spots", "acquisition"}
+    assert judged.baselines.keys() == {"lesion locations", "hot spot locations", "hot spots", "acquisition"}
     assert judged.pointing_game.keys() == {"map", "brightest pixel", "random weights", "blind"}
     assert judged.survival is not None
     assert judged.null_survival is not None
