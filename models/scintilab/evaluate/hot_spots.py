@@ -23,7 +23,7 @@ BRIGHT, OF_ALL = 1.5, 97
 
 def hot_spots(canvas: NDArray[np.floating]) -> Values:
     """Return how many there are in each scan, [n], over both views; canvas [n, 2, 512, 256] of counts."""
-    return places(canvas).sum(axis=1)
+    return np.asarray(places(canvas).sum(axis=1))
 
 
 def places(canvas: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -49,7 +49,7 @@ def _by_field(found: NDArray[np.bool_]) -> NDArray[np.float64]:
     n, views, rows, cols = found.shape
     down, across = FIELDS
     fields = found.reshape(n, views, down, rows // down, across, cols // across)
-    return fields.sum(axis=(3, 5), dtype=np.float64).reshape(n, -1)
+    return np.asarray(fields.sum(axis=(3, 5), dtype=np.float64)).reshape(n, -1)
 
 
 def _mean(square: NDArray[np.float32]) -> NDArray[np.float32]:
