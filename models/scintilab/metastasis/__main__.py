@@ -56,7 +56,7 @@ def train(
     steps: Annotated[int, typer.Option(help="Steps of each, 3 or 4 scans a step.")] = 200,
     threads: command.Threads = 2,
 ) -> None:
-    """Learn, choose the threshold (Youden), and save the weights: about an hour and a half on two cores."""
+    """Learn, calibrate, choose the threshold (Youden), and save the weights: about an hour and a half on two cores."""
     with command.sentences():
         learners = command.learners("metastasis", patients, share, archive)
         torch.set_num_threads(threads)
