@@ -58,7 +58,7 @@ def train(
     steps: Annotated[int, typer.Option(help="Steps of each, 16 scans a step.")] = 50,
     threads: command.Threads = 2,
 ) -> None:
-    """Learn, calibrate, choose the threshold (specificity 0.98), and save the weights: about 45 minutes on two cores."""
+    """Learn, calibrate, choose the threshold (specificity 0.98), and save the weights: 45 minutes on two cores."""
     with command.sentences():
         learners = command.learners("cardiac", patients, share, archive)
         torch.set_num_threads(threads)
