@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,16 @@ def test_dciodvfy_finds_no_error(scan: Scan, sex: str | None, tmp_path: Path, pe
     """The object is a strict NM image by dciodvfy, which is too old to know Synthetic Data (0008,001C)."""
     image = dicom(Scan(scan.counts, {**scan.labels, "sex": sex}))
     assert dciodvfy.errors(peer("/usr/bin/dciodvfy"), image, tmp_path) == []
+
+
+@pytest.mark.peers
+def test_dcmtk_draws_the_counts(scan: Scan, tmp_path: Path, peer: Callable[[str], str]) -> None:
+    """DCMTK's viewer, asked for both frames without windowing, draws exactly the counts, anterior first."""
+    (tmp_path / "study.dcm").write_bytes(FORMATS["dicom"].encode(scan)["study"])
+    draw = [peer("/usr/bin/dcm2pnm"), "--all-frames", "--no-windowing", "--write-16-bit-png"]
+    subprocess.run([*draw, tmp_path / "study.dcm", tmp_path / "view"], check=True)
+    for number, counts in enumerate(scan.counts):
+        np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / f"view.{number}.png")), counts)
 
 
 def test_the_object_says_that_nobody_was_scanned(scan: Scan) -> None:
