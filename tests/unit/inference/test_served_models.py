@@ -26,7 +26,7 @@ def test_a_shipped_model_passes_its_gate_and_ignores_neighbours(folder: Path, na
     engine = open_engine(manifest, name)
     check_golden(engine, manifest)
     with np.load(folder / manifest.golden) as golden:
-        canvas, present = golden["canvas"], golden["present"]
+        canvas, present = (golden[name].astype(np.float32) for name in ("canvas", "present"))
     together = engine.run(canvas, present)
     for row in range(len(canvas)):
         alone = engine.run(canvas[row : row + 1], present[row : row + 1])

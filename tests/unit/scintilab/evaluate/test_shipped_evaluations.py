@@ -1,6 +1,7 @@
 """What the evaluation in a shipped model's folder promises."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,39 @@ from scintiflow.inference.manifest import load
 from scintilab.evaluate.card import BEGIN, revised
 from scintilab.evaluate.provenance import frozen_priors
 
-EVALUATIONS = sorted((Path(__file__).parents[4] / "models").glob("*/evaluation.json"))
+MODELS = Path(__file__).parents[4] / "models"
+EVALUATIONS = sorted(MODELS.glob("*/evaluation.json"))
 OTHERS = ["B", "C", "D", "E"]
 pytestmark = pytest.mark.skipif(not EVALUATIONS, reason="no shipped model has been judged yet")
+
+
+TOLD_THE_TRUTH = {
+    (
+        "metastasis",
+        "lesion locations",
+    ): "0.863 (0.849 to 0.878) against 0.869 (0.855 to 0.882), which is told where every "
+    "focus lies, also those that no picture shows: the card says what bounds both",
+}
+UNMOVED = {"metastasis": "0.854 to 0.878 at B to E, 0.859 at A: all intervals overlap; only cardiac shows one"}
+
+
+def judged(model: str) -> dict[str, Any]:
+    """Return what the evaluation of a shipped model says."""
+    document: dict[str, Any] = json.loads((MODELS / model / "evaluation.json").read_text())
+    return document
+
+
+def known_not_to_hold(what: str | tuple[str, str], misses: Mapping[Any, str]) -> object:
+    """Return a case; where the shipped models are known to miss the claim, holding it would be news."""
+    marks = [pytest.mark.xfail(strict=True, reason=misses[what])] if what in misses else []
+    return pytest.param(*((what,) if isinstance(what, str) else what), marks=marks)
+
+
+BASELINES = [
+    known_not_to_hold((path.parent.name, name), TOLD_THE_TRUTH)
+    for path in EVALUATIONS
+    for name in judged(path.parent.name)["baselines"]
+]
 
 
 @pytest.fixture(params=EVALUATIONS, ids=lambda path: path.parent.name)
@@ -25,8 +56,7 @@ def path(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture
 def told(path: Path) -> dict[str, Any]:
     """What it says."""
-    document: dict[str, Any] = json.loads(path.read_text())
-    return document
+    return judged(path.parent.name)
 
 
 def test_it_belongs_to_the_shipped_weights_and_the_frozen_priors(path: Path, told: dict[str, Any]) -> None:
@@ -48,15 +78,17 @@ def test_it_says_of_whom_and_has_every_site(told: dict[str, Any]) -> None:
             assert site[measure]["low"] <= site[measure]["value"] <= site[measure]["high"]
 
 
-def test_model_beats_what_needs_none(told: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("model", "name"), BASELINES)
+def test_model_beats_what_needs_none(model: str, name: str) -> None:
     """Over B to E the model's AUC is above that of every baseline, with intervals apart."""
-    assert told["baselines"]
-    for name, baseline in told["baselines"].items():
-        assert told["mean"]["auc"]["low"] > baseline["mean_auc"]["high"], name
+    told = judged(model)
+    assert told["mean"]["auc"]["low"] > told["baselines"][name]["mean_auc"]["high"]
 
 
-def test_a_site_effect_is_visible(told: dict[str, Any]) -> None:
+@pytest.mark.parametrize("model", [known_not_to_hold(path.parent.name, UNMOVED) for path in EVALUATIONS])
+def test_a_site_effect_is_visible(model: str) -> None:
     """At some site the model does worse than on the one it was made on: in AUC, sensitivity or specificity, surely."""
+    told = judged(model)
     made_on = told["sites"]["A"]
     others = [told["sites"][site] for site in OTHERS]
     assert any(
