@@ -179,7 +179,7 @@ def test_health_and_index_agree_once_all_is_ready(client: httpx.Client) -> None:
     assert client.get("/v2/health/live").json() == {"live": True}
     assert client.get("/v2/health/ready").json() == {"ready": True}
     assert client.get("/v2/models/bright/ready").json() == {"name": "bright", "ready": True}
-    assert client.get("/v2").json()["extensions"] == ["binary_tensor_data"]
+    assert client.get("/v2").json()["extensions"] == ["binary_tensor_data", "schedule_policy"]
     index = client.post("/v2/repository/index", json={"ready": True}).json()
     assert [(entry["name"], entry["version"], entry["state"]) for entry in index] == [
         (name, "0.1.0", "READY") for name in ("bright", "heart", "ort", "undefined")

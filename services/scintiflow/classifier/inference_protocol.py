@@ -19,6 +19,7 @@ from scintiflow.inference.manifest import Manifest
 from scintiflow.serving.exchange import read_body, spoken
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
+_EXTENSIONS = ["binary_tensor_data", "schedule_policy"]
 _OUTPUT_SHAPES = {"probability": [-1, -1], "logit": [-1, -1], "map": [-1, -1, -1, -1]}
 
 
@@ -48,9 +49,7 @@ class InferenceProtocol:
         return routes
 
     async def _server(self, request: Request) -> Response:
-        return JSONResponse(
-            {"name": "scintiflow", "version": scintiflow.__version__, "extensions": ["binary_tensor_data"]}
-        )
+        return JSONResponse({"name": "scintiflow", "version": scintiflow.__version__, "extensions": _EXTENSIONS})
 
     async def _live(self, request: Request) -> Response:
         return JSONResponse({"live": True})
@@ -101,7 +100,8 @@ class InferenceProtocol:
             asked = parse(body, _header_length(request))
         except Refused as refused:
             raise HTTPException(400, str(refused)) from refused
-        answer = await served.answer(asked.canvas, asked.present, within=self.deadline)
+        within = min(self.deadline, asked.within or self.deadline)
+        answer = await served.answer(asked.canvas, asked.present, within=within, bulk=asked.bulk)
         facts = _facts(served, manifest)
         said, length = render(
             asked,

@@ -122,7 +122,22 @@ def _schemas() -> dict[str, Any]:
         "InferenceRequest": _object(
             {
                 "id": text,
-                "parameters": {"type": "object"},
+                "parameters": _object(
+                    {
+                        "binary_data_output": {"type": "boolean", "default": False},
+                        "priority": {
+                            "enum": [0, 1, 2],
+                            "default": 0,
+                            "description": "2 is bulk, behind what somebody waits for; anything else is not.",
+                        },
+                        "timeout": {
+                            "type": "integer",
+                            "minimum": 0,
+                            "default": 0,
+                            "description": "Microseconds after which 503 is said; the service has a bound of its own.",
+                        },
+                    }
+                ),
                 "inputs": {"type": "array", "items": _object(tensor)},
                 "outputs": {"type": "array", "items": _object({"name": text, "parameters": {"type": "object"}})},
             },

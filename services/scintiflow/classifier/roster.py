@@ -32,8 +32,8 @@ class Served:
     facts: EngineFacts | None = None
     batcher: Batcher[Answer] | None = None
 
-    async def answer(self, canvas: Floats, present: Floats, *, within: float) -> Answer:
-        """Answer N rows within so many seconds.
+    async def answer(self, canvas: Floats, present: Floats, *, within: float, bulk: bool = False) -> Answer:
+        """Answer N rows within so many seconds; `bulk` lets those go first that somebody waits for.
 
         Raises:
             Unavailable: the model is not ready, overloaded or too slow.
@@ -41,7 +41,7 @@ class Served:
         """
         if self.batcher is None:
             raise Unavailable(f"The model {self.name} is not ready: {self.reason}")
-        return await self.batcher.submit(canvas, present, within=within)
+        return await self.batcher.submit(canvas, present, within=within, bulk=bulk)
 
 
 class Roster:

@@ -18,6 +18,9 @@ from scintiflow.inference.session import Floats
 
 DATATYPE = "FP32"
 _VALUE = np.dtype("<f4")
+_BULK = 2
+"""The lower of the two priorities; whoever does not choose gets the higher."""
+_MICROSECONDS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,25 @@ class Asked:
     canvas: Floats
     present: Floats
     outputs: Mapping[str, bool]
+    bulk: bool = False
+    """Whether nobody waits for just this."""
+    within: float | None = None
+    """Seconds after which the client has no use for the answer any more."""
 
 
 class _Binary(BaseModel):
     binary_data_size: NonNegativeInt | None = None
     binary_data: bool | None = None
+
+
+class _Parameters(BaseModel):
+    """Of a whole request; `priority` and `timeout` as in Triton's schedule policy extension."""
+
     binary_data_output: bool = False
+    priority: int = Field(default=0, ge=0, le=2)
+    """1 is the highest, 0 is as if it had not been said."""
+    timeout: NonNegativeInt = 0
+    """Microseconds; 0 is as if it had not been said."""
 
 
 class _Input(BaseModel):
@@ -51,7 +67,7 @@ class _Output(BaseModel):
 
 class _Request(BaseModel):
     id: str | None = None
-    parameters: _Binary = _Binary()
+    parameters: _Parameters = _Parameters()
     inputs: list[_Input]
     outputs: list[_Output] = Field(default_factory=list)
 
@@ -72,7 +88,14 @@ def parse(body: bytes, header_length: int | None) -> Asked:
     canvas, present = tensors["canvas"], tensors["present"]
     if len(canvas) != len(present):
         raise Refused(f"canvas holds {len(canvas)} scans and present {len(present)}; send one row for each scan.")
-    return Asked(header.id, canvas, present, _outputs(header))
+    return Asked(
+        header.id,
+        canvas,
+        present,
+        _outputs(header),
+        bulk=header.parameters.priority == _BULK,
+        within=header.parameters.timeout * _MICROSECONDS or None,
+    )
 
 
 def render(asked: Asked, answer: Answer, facts: Mapping[str, Any]) -> tuple[bytes, int | None]:

@@ -103,6 +103,22 @@ def test_outputs_are_chosen_one_by_one_or_all_together(changes: dict[str, Any], 
 
 
 @pytest.mark.parametrize(
+    ("parameters", "bulk", "within"),
+    [
+        ({}, False, None),
+        ({"priority": 0, "timeout": 0}, False, None),
+        ({"priority": 1}, False, None),
+        ({"priority": 2, "timeout": 2_500_000}, True, 2.5),
+    ],
+)
+def test_a_client_may_say_how_urgent_it_is(parameters: dict[str, Any], bulk: bool, within: float | None) -> None:
+    """Priority 2 is bulk, timeout is in microseconds, and 0 is as if nothing had been said."""
+    asked = parse(json_body(parameters=parameters), None)
+    assert asked.bulk is bulk
+    assert asked.within == (within and pytest.approx(within))
+
+
+@pytest.mark.parametrize(
     ("body", "sentence"),
     [
         (b"", "not an inference request"),
@@ -123,6 +139,8 @@ def test_outputs_are_chosen_one_by_one_or_all_together(changes: dict[str, Any], 
         (json_body(inputs=[tensor("present", PRESENT, data=[1, 1, 1, float("nan")])]), "no finite numbers"),
         (json_body(inputs=[tensor("present", PRESENT, data=[1, 1, 1, 1e300])]), "no finite numbers"),
         (json_body(outputs=[{"name": "class"}]), "'class' is not expected"),
+        (json_body(parameters={"priority": 3}), "parameters.priority"),
+        (json_body(parameters={"timeout": -1}), "parameters.timeout"),
         (json_body(outputs=[{"name": "map"}, {"name": "map"}]), "each once"),
     ],
 )
