@@ -47,6 +47,11 @@ class Deployment(BaseSettings):
     port_offset: int = Field(default=0, ge=0, le=50_000)
     models: Path = Path("models")
 
+    @property
+    def engines(self) -> Path:
+        """The folder where engines keep what they build; it can be emptied at any time."""
+        return self.data / "engines"
+
     def port(self, name: str) -> int:
         """Return the port of `name` (a key of PORTS), moved by the port offset."""
         return PORTS[name] + self.port_offset

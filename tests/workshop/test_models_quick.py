@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scintiflow.inference.engine import check_golden, open_engine
-from scintiflow.inference.manifest import load
+from scintiflow.inference.manifest import EngineChoice, load
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,4 +28,6 @@ def test_one_seed_gives_the_same_models_twice(tmp_path: Path) -> None:
     for name in first:
         manifest = load(tmp_path / "first" / name)
         assert manifest.digest == load(tmp_path / "second" / name).digest
-        check_golden(open_engine(manifest, "onnxruntime"), manifest)  # nearly random weights are not for bfloat16
+        check_golden(
+            open_engine(manifest, EngineChoice(name="onnxruntime")), manifest
+        )  # nearly random weights are not for bfloat16

@@ -61,7 +61,8 @@ def judge(
     """Ask the model about every scan, measure, and write what was found."""
     try:
         manifest = load(model or Path("models") / question)
-        reader = open_reader(manifest, work / "answers", engine, precision)
+        said = {"name": engine or manifest.engine.name, "precision": precision or manifest.engine.precision}
+        reader = open_reader(manifest, work / "answers", manifest.engine.model_copy(update=said))
         if archive is None:
             found = on_simulated(question, reader, work, out, share=share, reruns=rerun or (), resamples=resamples)
         else:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from scintiflow.inference.engine import Engine, check_golden, open_engine
-from scintiflow.inference.manifest import EngineName, Manifest, Precision
+from scintiflow.inference.manifest import EngineChoice, Manifest
 from scintiflow.inference.session import Floats
 
 AT_ONCE = 8
@@ -57,12 +57,14 @@ class Reader:
 
     Args:
         manifest: of the graph.
+        choice: of the engine.
         engine: that runs it.
         cells: rows and columns of its maps.
         kept: a folder.
     """
 
     manifest: Manifest
+    choice: EngineChoice
     engine: Engine
     cells: tuple[int, int]
     kept: Path
@@ -86,25 +88,20 @@ class Reader:
 
     def instead(self, manifest: Manifest) -> "Reader":
         """Return the same engine and precision with other weights, which have no golden outputs of their own."""
-        facts = self.engine.describe()
-        name: EngineName = "openvino" if facts.engine.startswith("openvino") else "onnxruntime"
-        precision: Precision = "bf16" if facts.precision == "bf16" else "f32"
-        return replace(self, manifest=manifest, engine=open_engine(manifest, name, precision))
+        return replace(self, manifest=manifest, engine=open_engine(manifest, self.choice))
 
 
-def open_reader(
-    manifest: Manifest, kept: Path, name: EngineName | None = None, precision: Precision | None = None
-) -> Reader:
+def open_reader(manifest: Manifest, kept: Path, choice: EngineChoice | None = None) -> Reader:
     """Open the engine that reads, once it has reproduced the model's golden outputs.
 
     Raises:
         Refused: it cannot run here, or does not reproduce them.
     """
-    engine = open_engine(manifest, name, precision)
+    engine = open_engine(manifest, choice)
     check_golden(engine, manifest)
     with np.load(manifest.folder / manifest.golden) as golden:
         rows, cols = golden["map"].shape[2:]
-    return Reader(manifest, engine, (rows, cols), kept)
+    return Reader(manifest, choice or manifest.engine, engine, (rows, cols), kept)
 
 
 def other_weights(manifest: Manifest, graph: Path) -> Manifest:

@@ -12,7 +12,7 @@ import structlog
 
 from scintiflow.classifier import metrics
 from scintiflow.errors import ScintiflowError, Unavailable
-from scintiflow.inference.batcher import Batcher
+from scintiflow.inference.batcher import Batcher, BatchRan
 from scintiflow.inference.engine import Answer, Engine, check_golden
 from scintiflow.inference.manifest import Manifest, folders, load
 from scintiflow.inference.session import EngineFacts, Floats
@@ -48,7 +48,11 @@ class Roster:
     """Every classifier under `models`, each ready only after its golden scans went through the engine that answers."""
 
     def __init__(
-        self, models: Path, *, open_engine: Callable[[Manifest], Engine], new_batcher: Callable[..., Batcher[Answer]]
+        self,
+        models: Path,
+        *,
+        open_engine: Callable[[Manifest], Engine],
+        new_batcher: Callable[[Engine, Callable[[BatchRan], None]], Batcher[Answer]],
     ) -> None:
         self._models = models
         self._open_engine = open_engine
@@ -94,7 +98,7 @@ class Roster:
         engine = await asyncio.to_thread(self._open_checked, manifest)
         facts = served.facts = engine.describe()
         heard = partial(metrics.count_batch, manifest.name, facts)
-        served.batcher = await batchers.enter_async_context(self._new_batcher(engine.run, on_batch=heard))
+        served.batcher = await batchers.enter_async_context(self._new_batcher(engine, heard))
         served.state, served.reason = "READY", ""
         metrics.count_engine(manifest, facts)
         structlog.get_logger().info("model ready", model=served.name, engine=facts.engine, precision=facts.precision)

@@ -1,23 +1,20 @@
 """What an operator may tune in the classifier (environment prefix `SCINTIFLOW_CLASSIFIER_`)."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from scintiflow.inference.manifest import EngineName, Precision
+from scintiflow.inference.settings import EngineSettings
 
 
-class ClassifierSettings(BaseSettings):
+class ClassifierSettings(EngineSettings):
     """Where it listens, what runs the models, and how much may wait."""
 
     model_config = SettingsConfigDict(env_prefix="SCINTIFLOW_CLASSIFIER_", frozen=True)
 
     host: str = "127.0.0.1"
     """The service knows no users: open it to a network that you trust, with 0.0.0.0."""
-    engine: EngineName | None = None
-    """Instead of what each manifest says."""
-    precision: Precision | None = None
-    maximum_rows: int = Field(default=1, ge=1)
-    """Scans in one batch. One, because a CPU answers eight in eight times the time of one."""
+    maximum_rows: int | None = Field(default=None, ge=1)
+    """Scans in one batch; else one on a CPU, which answers eight in eight times the time of one, and 16 on a GPU."""
     maximum_delay_seconds: float = Field(default=0, ge=0)
     """How long a batch waits for company."""
     maximum_waiting: int = Field(default=64, ge=1)

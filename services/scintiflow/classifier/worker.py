@@ -1,7 +1,5 @@
 """What only the worker of the BentoML service needs; its supervisor starts faster without."""
 
-from functools import partial
-
 import bentoml
 
 from scintiflow.classifier.application import application
@@ -18,16 +16,19 @@ from scintiflow.telemetry import configure_logging
 def equip(service: "bentoml.Service[object]") -> None:
     """Give the service its models and its answers, and tie this process to its supervisor's life."""
     stay_with_supervisor()
-    settings = ClassifierSettings()
+    settings, installation = ClassifierSettings(), Deployment()
     configure_logging("classifier")
     roster = Roster(
-        Deployment().models,
-        open_engine=partial(open_engine, name=settings.engine, precision=settings.precision),
-        new_batcher=partial(
-            Batcher,
-            maximum_rows=settings.maximum_rows,
+        installation.models,
+        open_engine=lambda manifest: open_engine(
+            manifest, settings.overrule(manifest.engine), cache=installation.engines
+        ),
+        new_batcher=lambda engine, heard: Batcher(
+            engine.run,
+            maximum_rows=settings.maximum_rows or engine.maximum_rows,
             maximum_delay=settings.maximum_delay_seconds,
             maximum_waiting=settings.maximum_waiting,
+            on_batch=heard,
         ),
     )
     service.mount_asgi_app(

@@ -5,7 +5,7 @@ pixel; an absent view is zeros) and `present` [N, 2]; outputs `probability` [N, 
 [N, C, h, w], which lies over the views side by side (left half anterior), values >= 0, not normalised.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,8 @@ import numpy as np
 
 from scintiflow.dicom.canvas import HEIGHT, WIDTH
 from scintiflow.errors import Refused
-from scintiflow.inference.arrays import read_arrays
-from scintiflow.inference.manifest import EngineName, Manifest, Precision
+from scintiflow.inference.arrays import padded, read_arrays
+from scintiflow.inference.manifest import Device, EngineChoice, Manifest
 from scintiflow.inference.session import EngineFacts, Floats, Session, open_session
 
 INPUTS: dict[str, tuple[int, ...]] = {"canvas": (2, HEIGHT, WIDTH), "present": (2,)}
@@ -36,19 +36,20 @@ class Answer:
         return Answer(self.probability[first:last], self.logit[first:last], self.map[first:last])
 
 
-_Row = Callable[[Floats, Floats], Answer]
-"""Runs one row, [1, ...]."""
+BUCKETS: Mapping[Device, tuple[int, ...]] = {"cpu": (1,), "cuda": (1, 4, 16), "tensorrt": (1, 4, 16)}
+"""Rows that run at a time. On a CPU one row already keeps every core busy; a GPU takes batches of fixed sizes, because
+what it records of a run can only be run again."""
 
 
 class Engine:
-    """A loaded graph. Rows run one by one, so an answer cannot depend on its neighbours; not thread-safe.
+    """A loaded graph in batches of a few sizes, the last one padded with zeros; not thread-safe.
 
-    On a CPU that costs nothing: one row already keeps every core busy.
+    No row is mixed with another in the graph. On a CPU rows run one by one, so that not even the last bit of an answer
+    depends on its neighbours; on a GPU it may depend on the size of the batch.
     """
 
-    def __init__(self, row: _Row, facts: EngineFacts) -> None:
-        self._row = row
-        self._facts = facts
+    def __init__(self, buckets: Mapping[int, Session]) -> None:
+        self._buckets = dict(sorted(buckets.items()))
 
     def run(self, canvas: Floats, present: Floats) -> Answer:
         """Answer N rows, N >= 1.
@@ -56,33 +57,51 @@ class Engine:
         Raises:
             Refused: an output has the wrong shape, or holds something that is not a number or out of range.
         """
-        answers = [self._row(canvas[row : row + 1], present[row : row + 1]) for row in range(len(canvas))]
-        for answer in answers:
-            _check(answer)
+        answers, first = [], 0
+        while first < len(canvas):
+            rows = self._bucket(len(canvas) - first)
+            answers.append(self._some(rows, canvas[first : first + rows], present[first : first + rows]))
+            first += rows
         return Answer(*(np.concatenate([getattr(answer, name) for answer in answers]) for name in OUTPUTS))
 
     def describe(self) -> EngineFacts:
         """Say what really runs."""
-        return self._facts
+        return next(iter(self._buckets.values())).facts
+
+    @property
+    def maximum_rows(self) -> int:
+        """The largest batch that is run at once."""
+        return max(self._buckets)
+
+    def _bucket(self, rows: int) -> int:
+        """Return the smallest batch that holds so many rows, else the largest."""
+        return next((size for size in self._buckets if size >= rows), self.maximum_rows)
+
+    def _some(self, size: int, canvas: Floats, present: Floats) -> Answer:
+        session, given = self._buckets[size], {"canvas": canvas, "present": present}
+        found = session.run({name: padded(given[name], size) for name in session.inputs})
+        answer = Answer(*(found[name] for name in OUTPUTS))
+        _check(answer, size)
+        return answer.rows(0, len(canvas))
 
 
-def open_engine(manifest: Manifest, name: EngineName | None = None, precision: Precision | None = None) -> Engine:
-    """Load the graph on this machine's CPU; `name` and `precision` default to what the manifest says.
+def open_engine(manifest: Manifest, choice: EngineChoice | None = None, *, cache: Path | None = None) -> Engine:
+    """Load the graph on this machine.
+
+    Args:
+        manifest: of the model.
+        choice: what runs it, instead of what the manifest says.
+        cache: a folder where engines keep what they build; None keeps nothing.
 
     Raises:
         Refused: the graph is not what the manifest says or breaks the contract, or the machine cannot do what
-            was asked for; nothing else is used instead.
+            was asked for; nothing else is used instead, unless the choice allows it.
     """
-    choice = manifest.engine
-    session = open_session(manifest.graph(), name or choice.name, precision or choice.precision, rows=1)
-    _keep_contract(session)
-
-    def row(canvas: Floats, present: Floats) -> Answer:
-        given = {"canvas": canvas, "present": present}
-        found = session.run({name: given[name] for name in session.inputs})
-        return Answer(*(found[name] for name in OUTPUTS))
-
-    return Engine(row, session.facts)
+    choice, graph = choice or manifest.engine, manifest.graph()
+    buckets = {rows: open_session(graph, choice, rows=rows, cache=cache) for rows in BUCKETS[choice.device]}
+    for session in buckets.values():
+        _keep_contract(session)
+    return Engine(buckets)
 
 
 def check_golden(engine: Engine, manifest: Manifest) -> None:
@@ -127,9 +146,9 @@ def _peaks(maps: Floats) -> Floats:
     return peaks
 
 
-def _check(answer: Answer) -> None:
+def _check(answer: Answer, rows: int) -> None:
     findings = answer.probability.shape
-    if len(findings) != 2 or findings[0] != 1 or findings[1] < 1 or answer.logit.shape != findings:
+    if len(findings) != 2 or findings[0] != rows or findings[1] < 1 or answer.logit.shape != findings:
         raise Refused("The model answered with a probability or logit of the wrong shape; no finding is given.")
     if answer.map.ndim != 4 or answer.map.shape[:2] != findings or answer.map.shape[3] % 2:
         raise Refused("The model answered with a map of the wrong shape; no finding is given.")

@@ -7,14 +7,14 @@ scans are known.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from scintiflow.dicom.canvas import HEIGHT, WIDTH
 from scintiflow.errors import Refused
-from scintiflow.inference.arrays import read_arrays
-from scintiflow.inference.generator_manifest import GeneratorManifest
-from scintiflow.inference.manifest import EngineName, Precision
+from scintiflow.inference.arrays import padded, read_arrays
+from scintiflow.inference.generator_manifest import GeneratorEngine, GeneratorManifest
 from scintiflow.inference.session import EngineFacts, Floats, Session, open_session
 
 INPUTS = ("noise", "condition", "known")
@@ -67,7 +67,7 @@ class Generator:
     def _bucket(self, given: dict[str, Floats], first: int) -> Rates:
         rows = {name: values[first : first + self._rows] for name, values in given.items()}
         count = len(rows["noise"])
-        found = self._session.run({name: _padded(values, self._rows) for name, values in rows.items()})
+        found = self._session.run({name: padded(values, self._rows) for name, values in rows.items()})
         rates = Rates(found["rate"], found["embedding"])
         if rates.rate.shape != (self._rows, *CANVAS) or len(rates.embedding) != self._rows:
             raise Refused("The generator gave a rate or an embedding of the wrong shape; no scan is made of it.")
@@ -76,16 +76,16 @@ class Generator:
 
 
 def open_generator(
-    manifest: GeneratorManifest, name: EngineName | None = None, precision: Precision | None = None
+    manifest: GeneratorManifest, choice: GeneratorEngine | None = None, *, cache: Path | None = None
 ) -> Generator:
-    """Load the graph on this machine's CPU; `name` and `precision` default to what the manifest says.
+    """Load the graph on this machine; see `engine.open_engine`.
 
     Raises:
         Refused: the graph is not what the manifest says or breaks the contract, or the machine cannot do what
-            was asked for; nothing else is used instead.
+            was asked for; nothing else is used instead, unless the choice allows it.
     """
-    choice = manifest.engine
-    session = open_session(manifest.graph(), name or choice.name, precision or choice.precision, rows=choice.rows)
+    choice = choice or manifest.engine
+    session = open_session(manifest.graph(), choice, rows=choice.rows, cache=cache)
     shapes = {"noise": session.inputs.get("noise", ()), "condition": (manifest.slots,), "known": (manifest.slots,)}
     if session.inputs != shapes or len(shapes["noise"]) != 1 or not set(OUTPUTS) <= set(session.outputs):
         raise Refused(
@@ -123,10 +123,6 @@ def check_golden(generator: Generator, manifest: GeneratorManifest) -> None:
                 f"{facts.engine} in {facts.precision} does not reproduce the golden scans: {name} is off by"
                 f" {off:.3g}, {allowed:g} is allowed. Choose another engine or precision."
             )
-
-
-def _padded(values: Floats, rows: int) -> Floats:
-    return np.concatenate([values, np.zeros((rows - len(values), *values.shape[1:]), np.float32)])
 
 
 def _check(rates: Rates) -> None:

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scintiflow.errors import Refused
 
 EngineName = Literal["openvino", "onnxruntime"]
-Precision = Literal["auto", "bf16", "f32"]
+Precision = Literal["auto", "bf16", "f16", "f32"]
+Device = Literal["cpu", "cuda", "tensorrt"]
+"""Where ONNX Runtime runs a graph, by its provider: TensorRT builds engines for one GPU, CUDA runs as it comes."""
 
 # onnx.proto, TensorProto.external_data: weights kept in another file name it under this key.
 _EXTERNAL_DATA = b"\n\x08location"
@@ -41,10 +43,16 @@ class Tolerance(Fact):
 
 
 class EngineChoice(Fact):
-    """What runs the model unless the operator says otherwise; `auto` is bf16 where the CPU has it, else f32."""
+    """What runs the model unless the operator says otherwise.
+
+    `auto` is f16 on a GPU, on a CPU bf16 where OpenVINO has it, else f32. With `fallback` the next device down is taken
+    where one cannot be had, and every finding says so; without it the model does not answer.
+    """
 
     name: EngineName = "openvino"
     precision: Precision = "auto"
+    device: Device = "cpu"
+    fallback: bool = False
 
 
 FileName = Annotated[str, Field(pattern=r"^[\w-][\w.-]*$")]

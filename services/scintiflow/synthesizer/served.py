@@ -27,8 +27,9 @@ _MOST_BULK = 1 << 16
 class Served:
     """The generator under `models`, ready only after its golden scans went through the engine that draws."""
 
-    def __init__(self, models: Path, settings: SynthesizerSettings) -> None:
+    def __init__(self, models: Path, settings: SynthesizerSettings, engines: Path) -> None:
         self._models = models
+        self._engines = engines
         self._settings = settings
         self._trouble: str | None = "The generator is being loaded; try again in a few seconds."
         self._synthesis: Synthesis | None = None
@@ -79,7 +80,8 @@ class Served:
         settings = self._settings
         manifest = await asyncio.to_thread(load_generator, self._models)
         guard = await asyncio.to_thread(load_guard, manifest)
-        generator = await asyncio.to_thread(open_generator, manifest, settings.engine, settings.precision)
+        choice = settings.overrule(manifest.engine)
+        generator = await asyncio.to_thread(open_generator, manifest, choice, cache=self._engines)
         await asyncio.to_thread(check_golden, generator, manifest)
         facts = generator.describe()
         interactive, bulk = (ThreadPoolExecutor(settings.threads, thread_name_prefix="sampling") for _ in range(2))

@@ -1,21 +1,18 @@
 """What an operator may tune in the synthesizer (environment prefix `SCINTIFLOW_SYNTHESIZER_`)."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from scintiflow.inference.manifest import EngineName, Precision
+from scintiflow.inference.settings import EngineSettings
 
 
-class SynthesizerSettings(BaseSettings):
+class SynthesizerSettings(EngineSettings):
     """Where it listens, what runs the generator, how much may wait, and how much of the disk it may take."""
 
     model_config = SettingsConfigDict(env_prefix="SCINTIFLOW_SYNTHESIZER_", frozen=True)
 
     host: str = "127.0.0.1"
     """The service knows no users: open it to a network that you trust, with 0.0.0.0."""
-    engine: EngineName | None = None
-    """Instead of what the manifest says."""
-    precision: Precision | None = None
     threads: int = Field(default=2, ge=1)
     """In each lane, that draw counts and make files while the engine works on the next scans."""
     maximum_waiting: int = Field(default=256, ge=64)

@@ -17,7 +17,7 @@ def equip(service: "bentoml.Service[object]") -> None:
     stay_with_supervisor()
     configure_logging("synthesizer")
     deployment, settings = Deployment(), SynthesizerSettings()
-    served = Served(deployment.models, settings)
+    served = Served(deployment.models, settings, deployment.engines)
     # A store of its own: on several machines it has this folder of DATA and no other.
     store = Store(deployment.data / "synthesis")
     store.data.mkdir(parents=True, exist_ok=True)

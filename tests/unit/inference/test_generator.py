@@ -27,7 +27,8 @@ def inputs(count: int, seed: int = 1) -> tuple[Floats, Floats, Floats]:
 def opened(models: Path, engine: EngineName = "openvino", graph: onnx.ModelProto | None = None) -> Generator:
     """Open a generator for tests."""
     generator_folder(models, graph=graph)
-    return open_generator(load_generator(models), engine)
+    manifest = load_generator(models)
+    return open_generator(manifest, manifest.engine.model_copy(update={"name": engine}))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -91,8 +92,7 @@ def test_what_is_no_rate_is_never_a_scan(tmp_path: Path, engine: EngineName, las
     graph.graph.node.append(helper.make_node("Sub", ["rate_before", "offset"], ["lowered"]))
     graph.graph.node.append(helper.make_node(last, ["lowered"], ["rate"]))
     graph.graph.initializer.append(onnx.numpy_helper.from_array(np.array(0.1, np.float32), "offset"))
-    generator_folder(tmp_path, graph=graph)
-    generator = open_generator(load_generator(tmp_path), engine)
+    generator = opened(tmp_path, engine, graph)
     with pytest.raises(Refused, match=what):
         generator.run(*inputs(1))
 

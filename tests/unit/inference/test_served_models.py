@@ -11,7 +11,7 @@ from scintiflow.inference.engine import check_golden, open_engine
 from scintiflow.inference.generator import INPUTS, open_generator
 from scintiflow.inference.generator import check_golden as check_golden_scans
 from scintiflow.inference.generator_manifest import load_generator
-from scintiflow.inference.manifest import EngineName, folders, load
+from scintiflow.inference.manifest import EngineChoice, EngineName, folders, load
 
 SHIPPED = Path(__file__).parents[3] / "models"
 MODELS = folders(SHIPPED)
@@ -23,7 +23,7 @@ GENERATORS = [SHIPPED] if (SHIPPED / "generator" / "manifest.toml").exists() els
 def test_a_shipped_model_passes_its_gate_and_ignores_neighbours(folder: Path, name: EngineName) -> None:
     """It reproduces its golden outputs, and a scan alone gives the same bits as among others."""
     manifest = load(folder)
-    engine = open_engine(manifest, name)
+    engine = open_engine(manifest, EngineChoice(name=name))
     check_golden(engine, manifest)
     with np.load(folder / manifest.golden) as golden:
         canvas, present = (golden[name].astype(np.float32) for name in ("canvas", "present"))
@@ -39,7 +39,7 @@ def test_a_shipped_model_passes_its_gate_and_ignores_neighbours(folder: Path, na
 def test_a_shipped_model_answers_its_examples(folder: Path, name: EngineName) -> None:
     """Every example gets a probability and a map that the engine may give out, alike from every engine."""
     manifest = load(folder)
-    engine, reference = open_engine(manifest, name), open_engine(manifest, "onnxruntime")
+    engine, reference = (open_engine(manifest, EngineChoice(name=each)) for each in (name, "onnxruntime"))
     for path in sorted((folder / "examples").glob("*.dcm")):
         canvas = np.stack([canvas_view(view) for view in dcmread(path).pixel_array.astype(np.float32)])[None]
         present = np.ones((1, 2), np.float32)
@@ -52,7 +52,7 @@ def test_a_shipped_model_answers_its_examples(folder: Path, name: EngineName) ->
 def test_a_shipped_generator_passes_its_gate_and_ignores_company(models: Path, name: EngineName) -> None:
     """It reproduces its golden scans, and a scan has the same bits alone, among others, and at another place."""
     manifest = load_generator(models)
-    generator = open_generator(manifest, name)
+    generator = open_generator(manifest, manifest.engine.model_copy(update={"name": name}))
     check_golden_scans(generator, manifest)
     with np.load(manifest.folder / manifest.golden) as golden:
         given = [golden[name] for name in INPUTS]

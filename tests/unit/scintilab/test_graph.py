@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, numpy_helper
 
 from scintiflow.inference.engine import check_golden, open_engine
-from scintiflow.inference.manifest import EngineName, Precision, load
+from scintiflow.inference.manifest import EngineChoice, EngineName, Precision, load
 from scintilab.cardiac.__main__ import DESCRIPTION
 from scintilab.cardiac.network import Network
 from scintilab.graph import serve
@@ -69,7 +69,7 @@ def test_convolutions_are_kept_in_float16_and_the_head_is_not(folder: Path) -> N
 def test_engines_reproduce_the_golden_outputs(folder: Path, engine: EngineName, precision: Precision) -> None:
     """Every engine of this machine passes the gate."""
     manifest = load(folder)
-    check_golden(open_engine(manifest, engine, precision), manifest)
+    check_golden(open_engine(manifest, EngineChoice(name=engine, precision=precision)), manifest)
 
 
 def test_manifest_is_what_the_runtime_reads(folder: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scintiflow.errors import Refused
-from scintiflow.inference.manifest import load
+from scintiflow.inference.manifest import EngineChoice, load
 from scintiflow.inference.session import Floats
 from scintilab.evaluate.answers import AT_ONCE, Pixels, Reader, open_reader
 from tests.graphs import model_folder, scans, spoil_golden
@@ -63,7 +63,7 @@ def test_other_pixels_or_precision_are_asked_anew(reader: Reader, tmp_path: Path
     first, other, again = Disk(), Disk(seed=1), Disk()
     reader.ask(Pixels(COUNT, "first", first.read), "Reading")
     reader.ask(Pixels(COUNT, "other", other.read), "Reading")
-    openvino = open_reader(reader.manifest, tmp_path / "answers", "openvino", "f32")
+    openvino = open_reader(reader.manifest, tmp_path / "answers", EngineChoice(name="openvino", precision="f32"))
     openvino.ask(Pixels(COUNT, "first", again.read), "Reading")
     assert len(other.asked) == len(again.asked) == COUNT
 
