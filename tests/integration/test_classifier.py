@@ -377,6 +377,29 @@ def test_the_operator_chooses_the_engine(tmp_path: Path) -> None:
         assert facts["precision"] == "f32"
 
 
+def test_a_device_that_cannot_be_had_keeps_the_service_from_answering(tmp_path: Path) -> None:
+    """Told to use CUDA where there is none, it never becomes ready, says what is missing, and answers with nothing."""
+    model_folder(tmp_path, "bright")
+    with started(tmp_path, device="cuda") as (client, _):
+        wait_for(lambda: settled(client), SECONDS_TO_START)
+        response = client.get("/readyz")
+        assert response.status_code == 503
+        assert "install" in response.json()["reason"]
+        assert infer(client, *scans(1)).status_code == 503
+
+
+def test_a_fallback_shows_in_every_finding(tmp_path: Path) -> None:
+    """Where the next device down may be used, each answer names what runs and what was asked for, and metrics count."""
+    model_folder(tmp_path, "bright")
+    with started(tmp_path, device="tensorrt", fallback="true") as (client, _):
+        wait_for(lambda: is_ready(client), SECONDS_TO_START)
+        (finding,) = client.post("/classify", content=dicom_bytes()).json()["findings"]
+        assert finding["engine"].endswith("(the CPU instead of TensorRT)")
+        assert json.loads(infer(client, *scans(1)).content)["parameters"]["engine"] == finding["engine"]
+        assert client.get("/v2/models/bright").json()["parameters"]["nodes"].keys() == {"CPUExecutionProvider"}
+        assert metric(client, "scintiflow_classifier_engine_nodes", provider="CPUExecutionProvider") > 0
+
+
 def test_overload_is_answered_at_once(tmp_path: Path) -> None:
     """More scans than may wait are answered 503 with Retry-After."""
     model_folder(tmp_path, "bright")

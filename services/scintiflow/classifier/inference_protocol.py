@@ -129,7 +129,7 @@ class InferenceProtocol:
 
 
 def _facts(served: Served, manifest: Manifest) -> dict[str, Any]:
-    """Return what the manifest says and what really runs; engine, precision and device are null until it does."""
+    """Return what the manifest says and what really runs; all of that is null until it does."""
     told = manifest.model_dump(
         mode="json", include={"version", "digest", "label", "requires", "threshold", "evidence", "question", "site"}
     )
@@ -139,6 +139,7 @@ def _facts(served: Served, manifest: Manifest) -> dict[str, Any]:
         "engine": facts and facts.engine,
         "precision": facts and facts.precision,
         "device": facts and facts.device,
+        "nodes": facts and dict(facts.nodes),
     }
 
 

@@ -26,6 +26,11 @@ ENGINE_INFO = Gauge(
     "1 for what really runs a model.",
     ["model", "version", "digest", "engine", "precision", "device"],
 )
+ENGINE_NODES = Gauge(
+    "scintiflow_classifier_engine_nodes",
+    "Nodes of a model's graph by the ONNX Runtime provider that runs them.",
+    ["model", "provider"],
+)
 GOLDEN_GATE = Gauge(
     "scintiflow_classifier_golden_gate", "1 if the engine reproduced the model's golden outputs, else 0.", ["model"]
 )
@@ -35,6 +40,8 @@ def count_engine(manifest: Manifest, facts: EngineFacts) -> None:
     """Show what runs a model that passed its golden gate."""
     labels = (manifest.name, manifest.version, manifest.digest, facts.engine, facts.precision, facts.device)
     ENGINE_INFO.labels(*labels).set(1)
+    for provider, nodes in facts.nodes.items():
+        ENGINE_NODES.labels(manifest.name, provider).set(nodes)
     GOLDEN_GATE.labels(manifest.name).set(1)
 
 
