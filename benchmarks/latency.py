@@ -17,7 +17,6 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-from numpy.typing import NDArray
 from pydicom import Dataset
 from rich.console import Console
 from rich.progress import track
@@ -112,8 +111,8 @@ def bare_engine(manifest: Manifest) -> Callable[[], float]:
     """Return what runs one model once."""
     engine = open_engine(manifest)
     with np.load(manifest.folder / manifest.golden) as golden:
-        canvas: NDArray[np.float32] = golden["canvas"][:1]
-        present: NDArray[np.float32] = golden["present"][:1]
+        canvas = golden["canvas"][:1].astype(np.float32)
+        present = golden["present"][:1].astype(np.float32)
 
     def once() -> float:
         began = time.perf_counter()
