@@ -17,7 +17,7 @@ from scintiflow.inference.manifest import Device
 
 _LIBRARIES = {"cuda": "libonnxruntime_providers_cuda.so", "tensorrt": "libonnxruntime_providers_tensorrt.so"}
 _TENSORRT = ("libnvinfer.so.10", "libnvonnxparser.so.10")
-_GPU_EXTRA = "install scintiflow with the extra [gpu] in place of [cpu]"
+_GPU_EXTRA = "install scintiflow with the extra gpu in place of cpu"
 _REMEDIES: Mapping[str, str] = {
     "libcuda.": "There is no NVIDIA driver on this machine; install one that knows CUDA 13 (580 or later)",
     "libnv": "TensorRT 10 is missing; pip install 'tensorrt-cu13>=10.13,<11' (11 is not loaded by ONNX Runtime)",

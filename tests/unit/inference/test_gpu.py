@@ -52,7 +52,7 @@ def test_the_first_missing_library_is_named(device: Device) -> None:
 @pytest.mark.skipif(BUILT_FOR_GPU, reason="this is the package for a GPU")
 def test_a_package_for_the_cpu_is_named() -> None:
     """The package for the CPU is told apart from missing libraries."""
-    assert "built for the CPU only; install scintiflow with the extra [gpu]" in gpu.missing("cuda")
+    assert "built for the CPU only; install scintiflow with the extra gpu" in gpu.missing("cuda")
 
 
 @pytest.mark.parametrize(
