@@ -10,7 +10,7 @@ LONG := tests/unit/scintilab/generator tests/unit/scintilab/studies
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install proto check test drill faults workshop gpu-decisions demo run lab models models-quick generator evaluate studies clean
+.PHONY: help install proto check test drill faults workshop gpu-choices demo run lab models models-quick generator evaluate studies clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,7 +46,7 @@ faults: install ## every other slow drill: disk, Redis, clock, neighbours, resta
 workshop: install lab ## the workshop's long tests: models from seeds twice, shortcuts on the phantom, generator, studies
 	$(BIN)/python -m pytest tests/workshop $(LONG) --numprocesses 2 --dist loadfile
 
-gpu-decisions: .venv-gpu/installed ## what is decided about a GPU before there is one, with the real onnxruntime-gpu
+gpu-choices: .venv-gpu/installed ## what is decided about a GPU before there is one, with the real onnxruntime-gpu
 	.venv-gpu/bin/python -m pytest tests/unit/inference/test_gpu.py tests/unit/inference/test_half.py
 
 .venv-gpu/installed: pyproject.toml constraints.txt

@@ -400,6 +400,16 @@ def test_a_fallback_shows_in_every_finding(tmp_path: Path) -> None:
         assert metric(client, "scintiflow_classifier_engine_nodes", provider="CPUExecutionProvider") > 0
 
 
+def test_a_client_cannot_wait_longer_than_the_service_does(tmp_path: Path) -> None:
+    """A timeout beyond the service's own bound is cut to it."""
+    model_folder(tmp_path, "bright")
+    with started(tmp_path, deadline_seconds="0.0001") as (client, _):
+        wait_for(lambda: is_ready(client), SECONDS_TO_START)
+        response = infer(client, *scans(1), parameters={"timeout": 20_000_000})
+        assert response.status_code == 503
+        assert "within 0.0001 seconds" in response.json()["error"]
+
+
 def test_overload_is_answered_at_once(tmp_path: Path) -> None:
     """More scans than may wait are answered 503 with Retry-After."""
     model_folder(tmp_path, "bright")

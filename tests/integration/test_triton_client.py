@@ -1,26 +1,34 @@
 """The classifier as Triton's own client meets it."""
 
 from collections.abc import Iterator
+from functools import partial
 
+import httpx
 import numpy as np
 import pytest
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
 from tests.graphs import Floats, answer, bright_graph, model_folder, scans
-from tests.services import SECONDS_TO_START, is_ready, service
+from tests.services import SECONDS_TO_START, is_ready, metric, service
 from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
-def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InferenceServerClient]:
-    """A client of a classifier with one model."""
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A classifier with one model."""
     models = tmp_path_factory.mktemp("triton") / "models"
     model_folder(models, "bright")
     with service("classifier", models) as (client, _):
         wait_for(lambda: is_ready(client), SECONDS_TO_START)
-        with InferenceServerClient(f"{client.base_url.host}:{client.base_url.port}") as triton:
-            yield triton
+        yield client
+
+
+@pytest.fixture(scope="module")
+def triton(client: httpx.Client) -> Iterator[InferenceServerClient]:
+    """Triton's client of that classifier."""
+    with InferenceServerClient(f"{client.base_url.host}:{client.base_url.port}") as triton:
+        yield triton
 
 
 def inputs(canvas: Floats, present: Floats, *, binary: bool) -> list[InferInput]:
@@ -57,11 +65,16 @@ def test_it_is_answered_for_several_scans_at_once(triton: InferenceServerClient,
     assert said.as_numpy("logit") is None
 
 
-def test_bulk_with_time_to_spare_is_answered(triton: InferenceServerClient) -> None:
-    """The lower priority and a timeout that suffices change nothing about the answer."""
+def test_bulk_waits_in_a_lane_of_its_own(triton: InferenceServerClient, client: httpx.Client) -> None:
+    """The lower priority with time to spare gets the same answer, out of the lane that lets others go first."""
     canvas, present = scans(1, seed=8)
     asked = inputs(canvas, present, binary=True)
-    urgent, bulk = triton.infer("bright", asked), triton.infer("bright", asked, priority=2, timeout=20_000_000)
+    waited = partial(metric, client, "scintiflow_classifier_queue_seconds_count", model="bright")
+    before = waited(lane="interactive")
+    urgent = triton.infer("bright", asked)
+    assert waited(lane="interactive") == before + 1
+    bulk = triton.infer("bright", asked, priority=2, timeout=20_000_000)
+    assert (waited(lane="interactive"), waited(lane="bulk")) == (before + 1, 1)
     np.testing.assert_array_equal(urgent.as_numpy("map"), bulk.as_numpy("map"))
 
 

@@ -10,7 +10,10 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 REQUESTS = Counter("scintiflow_classifier_requests", "Requests answered, by what became of them.", ["call", "outcome"])
 QUEUE_SECONDS = Histogram(
-    "scintiflow_classifier_queue_seconds", "Seconds a request waited for the engine.", ["model"], buckets=_SECONDS
+    "scintiflow_classifier_queue_seconds",
+    "Seconds a request waited for the engine, by its priority.",
+    ["model", "lane"],
+    buckets=_SECONDS,
 )
 INFERENCE_SECONDS = Histogram(
     "scintiflow_classifier_inference_seconds",
@@ -49,5 +52,5 @@ def count_batch(model: str, facts: EngineFacts, ran: BatchRan) -> None:
     """Count one call of the engine."""
     BATCH_ROWS.labels(model).observe(ran.rows)
     INFERENCE_SECONDS.labels(model, facts.engine, facts.precision).observe(ran.ran)
-    for waited in ran.waited:
-        QUEUE_SECONDS.labels(model).observe(waited)
+    for lane, waited in ran.waited:
+        QUEUE_SECONDS.labels(model, lane).observe(waited)

@@ -48,7 +48,7 @@ class _Parameters(BaseModel):
     binary_data_output: bool = False
     priority: int = Field(default=0, ge=0, le=2)
     """1 is the highest, 0 is as if it had not been said."""
-    timeout: NonNegativeInt = 0
+    timeout: int = Field(default=0, ge=0, lt=1 << 64)
     """Microseconds; 0 is as if it had not been said."""
 
 

@@ -25,7 +25,7 @@ def equip(service: "bentoml.Service[object]") -> None:
         ),
         new_batcher=lambda engine, heard: Batcher(
             engine.run,
-            maximum_rows=settings.maximum_rows or engine.maximum_rows,
+            maximum_rows=settings.maximum_rows or engine.sizes[-1],
             maximum_delay=settings.maximum_delay_seconds,
             maximum_waiting=settings.maximum_waiting,
             on_batch=heard,

@@ -34,17 +34,17 @@ def list_models(as_json: JsonOption = False) -> None:
 
 
 @models.command()
-def verify(names: NamesArgument = None) -> None:
+def verify(names: NamesArgument = None, data: DataOption = None) -> None:
     """Run each model's golden inputs on the engine that is configured, and compare with what its makers saw."""
-    _prove(names, None)
+    _prove(names, deployment(data=data).engines)
 
 
 @models.command()
 def build(names: NamesArgument = None, data: DataOption = None) -> None:
-    """Build what engines keep under DATA, so that a start takes seconds; then verify.
+    """Verify, before anybody waits for it: what engines build on the way stays under DATA.
 
-    On a GPU with TensorRT that takes minutes a model, and a new driver, ONNX Runtime or GPU asks for it again. On a CPU
-    there is nothing to build.
+    With TensorRT that takes minutes a model, and another driver, ONNX Runtime, TensorRT or GPU asks for it again.
+    Elsewhere there is nothing to build.
     """
     _prove(names, deployment(data=data).engines)
 
@@ -56,12 +56,12 @@ def _asks(manifest: Manifest | GeneratorManifest) -> tuple[str, str, str]:
     return manifest.label, " + ".join(manifest.requires), f"{manifest.threshold:g}"
 
 
-def _prove(names: list[str] | None, cache: Path | None) -> None:
+def _prove(names: list[str] | None, engines: Path) -> None:
     failed = False
     for manifest in _manifests(names):
         started = time.monotonic()
         try:
-            facts = _proven(manifest, cache)
+            facts = _proven(manifest, engines)
             print(
                 f"{manifest.name} {manifest.version}: the same answers with {facts.engine} in {facts.precision}"
                 f" on {facts.device}, after {time.monotonic() - started:.1f} s"
@@ -73,7 +73,7 @@ def _prove(names: list[str] | None, cache: Path | None) -> None:
         raise typer.Exit(1)
 
 
-def _proven(manifest: Manifest | GeneratorManifest, cache: Path | None) -> EngineFacts:
+def _proven(manifest: Manifest | GeneratorManifest, engines: Path) -> EngineFacts:
     """Return what runs a model, once it has passed its golden gate; raises Refused where it does not."""
     from scintiflow.classifier.settings import ClassifierSettings
     from scintiflow.inference import engine, generator
@@ -81,10 +81,10 @@ def _proven(manifest: Manifest | GeneratorManifest, cache: Path | None) -> Engin
 
     if isinstance(manifest, GeneratorManifest):
         choice = settings(SynthesizerSettings).overrule(manifest.engine)
-        draws = generator.open_generator(manifest, choice, cache=cache)
+        draws = generator.open_generator(manifest, choice, cache=engines)
         generator.check_golden(draws, manifest)
         return draws.describe()
-    answers = engine.open_engine(manifest, settings(ClassifierSettings).overrule(manifest.engine), cache=cache)
+    answers = engine.open_engine(manifest, settings(ClassifierSettings).overrule(manifest.engine), cache=engines)
     engine.check_golden(answers, manifest)
     return answers.describe()
 

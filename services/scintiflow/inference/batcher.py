@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Generic, Literal, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -38,12 +38,19 @@ class Rows(Protocol):
 Answered = TypeVar("Answered", bound=Rows)
 
 
+class Waited(NamedTuple):
+    """How long a request had waited for the engine, in which lane."""
+
+    lane: Literal["interactive", "bulk"]
+    seconds: float
+
+
 @dataclass(frozen=True)
 class BatchRan:
-    """One call of the engine: how many rows, how long each request had waited and how long it ran, in seconds."""
+    """One call of the engine: how many rows, how long each request had waited, and how long it ran, in seconds."""
 
     rows: int
-    waited: tuple[float, ...]
+    waited: tuple[Waited, ...]
     ran: float
 
 
@@ -170,7 +177,8 @@ class Batcher(Generic[Answered]):
             return
         ran = time.monotonic() - started
         self._hand_out(batch, answer)
-        self._on_batch(BatchRan(sum(each.rows for each in batch), tuple(started - each.arrived for each in batch), ran))
+        waited = tuple(Waited("bulk" if each.bulk else "interactive", started - each.arrived) for each in batch)
+        self._on_batch(BatchRan(sum(each.rows for each in batch), waited, ran))
 
     async def _run_apart(self, batch: list[_Request[Answered]], error: Exception) -> None:
         """Run the requests of a failed batch each alone, for the fault may be a neighbour's."""

@@ -15,7 +15,7 @@ from scintiflow.dicom.canvas import HEIGHT, WIDTH
 from scintiflow.errors import Refused
 from scintiflow.inference.arrays import padded, read_arrays
 from scintiflow.inference.manifest import Device, EngineChoice, Manifest
-from scintiflow.inference.session import EngineFacts, Floats, Session, open_session
+from scintiflow.inference.session import EngineFacts, Floats, Session, open_sessions
 
 INPUTS: dict[str, tuple[int, ...]] = {"canvas": (2, HEIGHT, WIDTH), "present": (2,)}
 """Input names and the shape of one row."""
@@ -36,20 +36,20 @@ class Answer:
         return Answer(self.probability[first:last], self.logit[first:last], self.map[first:last])
 
 
-BUCKETS: Mapping[Device, tuple[int, ...]] = {"cpu": (1,), "cuda": (1, 4, 16), "tensorrt": (1, 4, 16)}
+_SIZES: Mapping[Device, tuple[int, ...]] = {"cpu": (1,), "cuda": (1, 4, 16), "tensorrt": (1, 4, 16)}
 """Rows that run at a time. On a CPU one row already keeps every core busy; a GPU takes batches of fixed sizes, because
 what it records of a run can only be run again."""
 
 
 class Engine:
-    """A loaded graph in batches of a few sizes, the last one padded with zeros; not thread-safe.
+    """A loaded graph for batches of a few sizes, the last one padded with zeros; not thread-safe.
 
     No row is mixed with another in the graph. On a CPU rows run one by one, so that not even the last bit of an answer
     depends on its neighbours; on a GPU it may depend on the size of the batch.
     """
 
-    def __init__(self, buckets: Mapping[int, Session]) -> None:
-        self._buckets = dict(sorted(buckets.items()))
+    def __init__(self, sessions: Mapping[int, Session]) -> None:
+        self._sessions = dict(sorted(sessions.items()))
 
     def run(self, canvas: Floats, present: Floats) -> Answer:
         """Answer N rows, N >= 1.
@@ -59,26 +59,26 @@ class Engine:
         """
         answers, first = [], 0
         while first < len(canvas):
-            rows = self._bucket(len(canvas) - first)
+            rows = self._size(len(canvas) - first)
             answers.append(self._some(rows, canvas[first : first + rows], present[first : first + rows]))
             first += rows
         return Answer(*(np.concatenate([getattr(answer, name) for answer in answers]) for name in OUTPUTS))
 
     def describe(self) -> EngineFacts:
         """Say what really runs."""
-        return next(iter(self._buckets.values())).facts
+        return next(iter(self._sessions.values())).facts
 
     @property
-    def maximum_rows(self) -> int:
-        """The largest batch that is run at once."""
-        return max(self._buckets)
+    def sizes(self) -> tuple[int, ...]:
+        """Rows that are run at once, ascending."""
+        return tuple(self._sessions)
 
-    def _bucket(self, rows: int) -> int:
+    def _size(self, rows: int) -> int:
         """Return the smallest batch that holds so many rows, else the largest."""
-        return next((size for size in self._buckets if size >= rows), self.maximum_rows)
+        return next((size for size in self._sessions if size >= rows), self.sizes[-1])
 
     def _some(self, size: int, canvas: Floats, present: Floats) -> Answer:
-        session, given = self._buckets[size], {"canvas": canvas, "present": present}
+        session, given = self._sessions[size], {"canvas": canvas, "present": present}
         found = session.run({name: padded(given[name], size) for name in session.inputs})
         answer = Answer(*(found[name] for name in OUTPUTS))
         _check(answer, size)
@@ -97,27 +97,34 @@ def open_engine(manifest: Manifest, choice: EngineChoice | None = None, *, cache
         Refused: the graph is not what the manifest says or breaks the contract, or the machine cannot do what
             was asked for; nothing else is used instead, unless the choice allows it.
     """
-    choice, graph = choice or manifest.engine, manifest.graph()
-    buckets = {rows: open_session(graph, choice, rows=rows, cache=cache) for rows in BUCKETS[choice.device]}
-    for session in buckets.values():
+    sessions = open_sessions(manifest.graph(), choice or manifest.engine, _SIZES.__getitem__, cache=cache)
+    for session in sessions.values():
         _keep_contract(session)
-    return Engine(buckets)
+    return Engine(sessions)
 
 
 def check_golden(engine: Engine, manifest: Manifest) -> None:
     """Run the model's golden scans and compare probabilities and maps with what its maker computed.
 
-    Both, because an engine was seen to return a wrong map beside a right probability.
+    Both, because an engine was seen to return a wrong map beside a right probability; and in batches of every size, for
+    each is built by itself.
 
     Raises:
         Refused: the golden file is unusable, or a value is further away than the manifest tolerates.
     """
     golden = _read_golden(manifest.folder / manifest.golden)
-    found = engine.run(golden["canvas"], golden["present"])
-    facts = engine.describe()
+    count, golden["peak"] = len(golden["canvas"]), _peaks(golden["map"])
+    for size in engine.sizes:
+        for first in range(0, count, size):
+            rows = (first + np.arange(size)) % count
+            _compare(engine, {name: values[rows] for name, values in golden.items()}, manifest)
+
+
+def _compare(engine: Engine, golden: Mapping[str, Floats], manifest: Manifest) -> None:
+    found, facts = engine.run(golden["canvas"], golden["present"]), engine.describe()
     for name, allowed, scale in (
         ("probability", manifest.tolerance.probability, 1.0),
-        ("map", manifest.tolerance.map, _peaks(golden["map"])),
+        ("map", manifest.tolerance.map, golden["peak"]),
     ):
         values: Floats = getattr(found, name)
         if values.shape != golden[name].shape:

@@ -15,7 +15,7 @@ from scintiflow.dicom.canvas import HEIGHT, WIDTH
 from scintiflow.errors import Refused
 from scintiflow.inference.arrays import padded, read_arrays
 from scintiflow.inference.generator_manifest import GeneratorEngine, GeneratorManifest
-from scintiflow.inference.session import EngineFacts, Floats, Session, open_session
+from scintiflow.inference.session import EngineFacts, Floats, Session, open_sessions
 
 INPUTS = ("noise", "condition", "known")
 OUTPUTS = ("rate", "embedding")
@@ -84,15 +84,15 @@ def open_generator(
         Refused: the graph is not what the manifest says or breaks the contract, or the machine cannot do what
             was asked for; nothing else is used instead, unless the choice allows it.
     """
-    choice = choice or manifest.engine
-    session = open_session(manifest.graph(), choice, rows=choice.rows, cache=cache)
+    rows = (choice or manifest.engine).rows
+    session = open_sessions(manifest.graph(), choice or manifest.engine, lambda _: (rows,), cache=cache)[rows]
     shapes = {"noise": session.inputs.get("noise", ()), "condition": (manifest.slots,), "known": (manifest.slots,)}
     if session.inputs != shapes or len(shapes["noise"]) != 1 or not set(OUTPUTS) <= set(session.outputs):
         raise Refused(
             f"The graph takes {sorted(session.inputs)} and gives {sorted(session.outputs)}; a generator takes noise,"
             f" and condition and known of {manifest.slots} numbers each, and gives rate and embedding."
         )
-    return Generator(session, choice.rows)
+    return Generator(session, rows)
 
 
 def check_golden(generator: Generator, manifest: GeneratorManifest) -> None:

@@ -37,6 +37,8 @@ class _Typed:
         self._casts: dict[str, str] = {}
         """Of each tensor that is known in both types, the name in the other."""
         self._half = {weight.name for weight in graph.initializer if weight.data_type == TensorProto.FLOAT16}
+        self._widening: dict[str, NodeProto] = {}
+        """Casts of weights that nobody has asked for wide yet."""
         self._nodes: list[NodeProto] = []
 
     def nodes(self) -> list[NodeProto]:
@@ -44,6 +46,7 @@ class _Typed:
         for node in self._graph.node:
             if self._widens_a_weight(node):
                 self._casts[node.output[0]] = node.input[0]
+                self._widening[node.output[0]] = node
                 continue
             half = node.op_type == "Conv" or (node.op_type in _BETWEEN and self._half.issuperset(node.input))
             node.input[:] = [self._as_half(name) if half else self._as_full(name) for name in node.input]
@@ -79,6 +82,8 @@ class _Typed:
         return self._casts[name]
 
     def _as_full(self, name: str) -> str:
+        if name in self._widening:
+            self._nodes.append(self._widening.pop(name))
         if name not in self._half:
             return name
         if name not in self._casts:

@@ -2,6 +2,7 @@
 
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -54,6 +55,12 @@ class EngineChoice(Fact):
     device: Device = "cpu"
     fallback: bool = False
 
+
+GPU_PRECISIONS: Mapping[Device, tuple[Precision, ...]] = {
+    "tensorrt": ("f16",),  # its f32 is TF32, which ONNX Runtime has no option against
+    "cuda": ("f16", "f32"),
+}
+"""What ONNX Runtime can run a graph in on a GPU, the fastest first."""
 
 FileName = Annotated[str, Field(pattern=r"^[\w-][\w.-]*$")]
 """Of a file beside the manifest."""

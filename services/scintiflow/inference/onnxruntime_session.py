@@ -1,7 +1,7 @@
 """ONNX Runtime: on this machine's CPU, or on a GPU with CUDA or TensorRT, and nowhere else than was asked for."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import onnxruntime
 
 from scintiflow.errors import Refused
 from scintiflow.inference import gpu
-from scintiflow.inference.manifest import Device, EngineChoice, Precision
+from scintiflow.inference.manifest import GPU_PRECISIONS, Device, EngineChoice
 from scintiflow.inference.session import EngineFacts, Floats, Session, shape_of_row
 
 PROVIDERS: Mapping[Device, str] = {
@@ -18,84 +18,91 @@ PROVIDERS: Mapping[Device, str] = {
     "cuda": "CUDAExecutionProvider",
     "cpu": "CPUExecutionProvider",
 }
-"""From the fastest to the one that every machine has."""
-_NAMES = {"tensorrt": "TensorRT", "cuda": "CUDA", "cpu": "the CPU"}
-_QUIET = 3
-"""Errors; what it warns of is asked for below."""
+_ERRORS = 3
+"""What is logged; what ONNX Runtime only warns of is asked for here."""
 
-Options = dict[str, str]
+Run = Callable[[Mapping[str, Floats]], dict[str, Floats]]
 
 
 def open_onnxruntime(graph: bytes, choice: EngineChoice, rows: int, cache: Path | None) -> Session:
-    """Load `graph` for batches of `rows` where `choice` says, or, if it allows that, on the next device down.
+    """Load `graph` for batches of `rows`.
 
     Raises:
-        Refused: what was asked for cannot be had; the sentence says what is missing.
+        Refused: the device cannot be had, or does not run the graph; the sentence says what is missing.
     """
-    devices = list(PROVIDERS)[list(PROVIDERS).index(choice.device) :] if choice.fallback else [choice.device]
-    missed: list[str] = []
-    for device in devices:
-        # What was said of the precision was said of the first device.
-        precision = choice.precision if device == choice.device else "auto"
-        try:
-            return _open(graph, device, precision, rows, cache, instead_of=choice.device if missed else None)
-        except Refused as refused:
-            missed.append(str(refused))
-    raise Refused(" ".join(missed))
-
-
-def _open(
-    graph: bytes, device: Device, precision: Precision, rows: int, cache: Path | None, *, instead_of: Device | None
-) -> Session:
-    used = settled_precision(device, precision)
-    if device != "cpu" and (reason := gpu.missing(device)):
+    if choice.device == "cpu":
+        return _open_on_cpu(graph)
+    if reason := gpu.missing(choice.device):
         raise Refused(reason)
-    if used == "f16":
-        from scintiflow.inference.half import in_half  # needs onnx, which comes with the GPU's packages
+    precision = GPU_PRECISIONS[choice.device][0] if choice.precision == "auto" else choice.precision
+    if precision == "f16":
+        from scintiflow.inference.half import in_half  # needs onnx, which comes with the extra gpu
 
         graph = in_half(graph)
-    session = _session(graph, device, _options(graph, device, rows, cache))
-    nodes = _nodes(session)
-    if PROVIDERS[device] not in session.get_providers() or not nodes.get(PROVIDERS[device]):
-        raise Refused(f"ONNX Runtime ran the graph on {', '.join(nodes)} instead of {PROVIDERS[device]}, unasked.")
+    folder = None if cache is None or choice.device == "cuda" else gpu.folder_for(graph, rows, cache)
+    used_before = folder is not None and folder.exists()
+    try:
+        return gpu.alone(lambda: _open_on_gpu(graph, choice.device, precision, rows, folder))
+    except Refused:
+        if folder is None or not used_before:
+            raise
+    shutil.rmtree(folder)  # whoever wrote there last may have been killed in the middle of it
+    return gpu.alone(lambda: _open_on_gpu(graph, choice.device, precision, rows, folder))
+
+
+def _open_on_cpu(graph: bytes) -> Session:
+    session = _session(graph, "cpu", {}, onnxruntime.SessionOptions())
     inputs = {port.name: shape_of_row(port.name, port.shape) for port in session.get_inputs()}
-    outputs = {port.name: shape_of_row(port.name, port.shape) for port in session.get_outputs()}
-    run = partial(_run, session, tuple(outputs)) if device == "cpu" else _bound(session, inputs, outputs, rows)
-    engine = f"onnxruntime {onnxruntime.__version__}"
-    if instead_of:
-        engine += f" ({_NAMES[device]} instead of {_NAMES[instead_of]})"
-    return Session(inputs, tuple(outputs), run, EngineFacts(engine, used, gpu.named(device), nodes))
+    outputs = tuple(port.name for port in session.get_outputs())
+
+    def run(given: Mapping[str, Floats]) -> dict[str, Floats]:
+        return dict(zip(outputs, session.run(list(outputs), dict(given)), strict=True))
+
+    return Session(inputs, outputs, run, _facts(session, "f32", "CPU"))
 
 
-def settled_precision(device: Device, precision: Precision) -> Precision:
-    """Return the precision for a device; raises Refused for one that it would ignore."""
-    able: tuple[Precision, ...] = ("f32",) if device == "cpu" else ("f16", "f32")
-    if precision not in ("auto", *able):
-        raise Refused(
-            f"ONNX Runtime runs this graph on {_NAMES[device]} in {' or '.join(able)} only; set the precision to auto."
-        )
-    return able[0] if precision == "auto" else precision
-
-
-def _options(graph: bytes, device: Device, rows: int, cache: Path | None) -> Options:
-    """Return what the provider of a device is told."""
-    if device == "cpu":
-        return {}
-    if device == "cuda":
-        return {"device_id": "0", "enable_cuda_graph": "1", "use_tf32": "0", "cudnn_conv_algo_search": "EXHAUSTIVE"}
-    return {"device_id": "0", "trt_cuda_graph_enable": "1", **gpu.kept(graph, rows, cache)}
-
-
-def _session(graph: bytes, device: Device, options: Options) -> onnxruntime.InferenceSession:
+def _open_on_gpu(graph: bytes, device: Device, precision: str, rows: int, folder: Path | None) -> Session:
     config = onnxruntime.SessionOptions()
-    config.log_severity_level = _QUIET
+    # The same scan gives the same bits from one start to the next, as far as the provider can promise it.
+    config.use_deterministic_compute = True
+    config.add_free_dimension_override_by_name(gpu.open_dimension(graph), rows)
+    try:
+        session = _session(graph, device, _options(device, folder), config)
+        shapes = {port.name: tuple(port.shape) for port in (*session.get_inputs(), *session.get_outputs())}
+        inputs, outputs = ([port.name for port in ports] for ports in (session.get_inputs(), session.get_outputs()))
+        run = _bound(session, {name: shapes[name] for name in inputs}, {name: shapes[name] for name in outputs})
+        run({name: np.zeros(shapes[name], np.float32) for name in inputs})  # builds, and records what it does
+    except Refused:
+        raise
+    except Exception as error:  # ONNX Runtime has an error for each of its own faults, and RuntimeError for a GPU's
+        raise Refused(gpu.explained(device, str(error))) from error
+    rows_of = {name: shape_of_row(name, shapes[name]) for name in inputs}
+    facts = _facts(session, precision, gpu.first_gpu().name)
+    return Session(rows_of, tuple(outputs), lambda given: gpu.alone(lambda: run(given)), facts)
+
+
+def _options(device: Device, folder: Path | None) -> dict[str, str]:
+    """Return what the provider of a device is told."""
+    if device == "cuda":
+        return {"device_id": "0", "enable_cuda_graph": "1", "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+    kept = {} if folder is None else gpu.kept_in(folder)
+    return {"device_id": "0", "trt_cuda_graph_enable": "1", **kept}
+
+
+def _session(
+    graph: bytes, device: Device, options: dict[str, str], config: onnxruntime.SessionOptions
+) -> onnxruntime.InferenceSession:
+    """Open a session whose provider is the one asked for and runs at least part of the graph."""
+    config.log_severity_level = _ERRORS
     # Its threads would spin between requests and take the cores from the other processes of this machine.
     config.add_session_config_entry("session.intra_op.allow_spinning", "0")
     config.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    try:
-        return onnxruntime.InferenceSession(graph, config, providers=[(PROVIDERS[device], options)], enable_fallback=0)
-    except Exception as error:  # ONNX Runtime has an error for each of its own faults, and RuntimeError for the GPU's
-        raise Refused(gpu.explained(device, str(error))) from error
+    provider = PROVIDERS[device]
+    session = onnxruntime.InferenceSession(graph, config, providers=[(provider, options)], enable_fallback=0)
+    nodes = _nodes(session)
+    if provider not in session.get_providers() or provider not in nodes:
+        raise Refused(f"ONNX Runtime ran the graph on {', '.join(nodes)} instead of {provider}, unasked.")
+    return session
 
 
 def _nodes(session: onnxruntime.InferenceSession) -> dict[str, int]:
@@ -106,34 +113,29 @@ def _nodes(session: onnxruntime.InferenceSession) -> dict[str, int]:
     return counted
 
 
-def _run(
-    session: onnxruntime.InferenceSession, outputs: Sequence[str], given: Mapping[str, Floats]
-) -> dict[str, Floats]:
-    return dict(zip(outputs, session.run(list(outputs), dict(given)), strict=True))
+def _facts(session: onnxruntime.InferenceSession, precision: str, device: str) -> EngineFacts:
+    return EngineFacts(f"onnxruntime {onnxruntime.__version__}", precision, device, _nodes(session))
 
 
 def _bound(
     session: onnxruntime.InferenceSession,
-    inputs: Mapping[str, tuple[int, ...]],
-    outputs: Mapping[str, tuple[int, ...]],
-    rows: int,
-) -> Callable[[Mapping[str, Floats]], dict[str, Floats]]:
+    takes: Mapping[str, tuple[int, ...]],
+    gives: Mapping[str, tuple[int, ...]],
+) -> Run:
     """Keep inputs and outputs at one place on the GPU, as the replay of a recorded graph of kernels needs."""
     binding = session.io_binding()
-    takes, gives = ({name: _placed((rows, *row)) for name, row in ports.items()} for ports in (inputs, outputs))
-    for name, value in takes.items():
+    given, found = ({name: _placed(shape) for name, shape in shapes.items()} for shapes in (takes, gives))
+    for name, value in given.items():
         binding.bind_ortvalue_input(name, value)
-    for name, value in gives.items():
+    for name, value in found.items():
         binding.bind_ortvalue_output(name, value)
 
-    def run(given: Mapping[str, Floats]) -> dict[str, Floats]:
-        for name, value in takes.items():
-            value.update_inplace(np.ascontiguousarray(given[name]))
+    def run(arrays: Mapping[str, Floats]) -> dict[str, Floats]:
+        for name, value in given.items():
+            value.update_inplace(np.ascontiguousarray(arrays[name]))
         session.run_with_iobinding(binding)
-        return {name: value.numpy() for name, value in gives.items()}
+        return {name: value.numpy() for name, value in found.items()}
 
-    for _ in range(2):  # the first run chooses and builds, the second is recorded
-        run({name: np.zeros((rows, *row), np.float32) for name, row in inputs.items()})
     return run
 
 

@@ -1,16 +1,21 @@
 """Opens a graph on this machine: which engine, in which precision, on which device, for how many rows at a time."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from scintiflow.errors import Refused
-from scintiflow.inference.manifest import EngineChoice
+from scintiflow.inference.manifest import GPU_PRECISIONS, Device, EngineChoice
 
 Floats = NDArray[np.float32]
+
+_DOWN: tuple[Device, ...] = ("tensorrt", "cuda", "cpu")
+"""From the fastest to the one that every machine has."""
+_NAMES: Mapping[Device, str] = {"tensorrt": "TensorRT", "cuda": "CUDA", "cpu": "the CPU"}
 
 
 @dataclass(frozen=True)
@@ -36,30 +41,33 @@ class Session:
     facts: EngineFacts
 
 
-def open_session(graph: bytes, choice: EngineChoice, *, rows: int, cache: Path | None = None) -> Session:
-    """Load `graph`, whose only open dimension is the number of rows, for batches of `rows`.
+def open_sessions(
+    graph: bytes, choice: EngineChoice, sizes: Callable[[Device], Sequence[int]], *, cache: Path | None = None
+) -> dict[int, Session]:
+    """Load `graph`, whose only open dimension is the number of rows, for batches of some sizes, all on one device.
 
     Args:
         graph: ONNX, with all its weights.
         choice: what runs it, where, and how exactly.
-        rows: in every batch.
+        sizes: rows in a batch, by the device that runs it.
         cache: a folder where engines keep what they build, which takes minutes on a GPU; None keeps nothing.
 
     Raises:
         Refused: the machine cannot do what was asked for; nothing else is used instead, unless the choice allows it.
     """
-    if choice.name == "openvino" and choice.device != "cpu":
-        raise Refused(f"OpenVINO runs on the CPU here, not with {choice.device}; set the engine to onnxruntime.")
-    try:
-        if choice.name == "openvino":
-            from scintiflow.inference.openvino_session import open_openvino
-
-            return open_openvino(graph, choice, rows)
-        from scintiflow.inference.onnxruntime_session import open_onnxruntime
-
-        return open_onnxruntime(graph, choice, rows, cache)
-    except ModuleNotFoundError as error:
-        raise Refused(f"The engine {choice.name} is not installed here ({error.name}); choose another.") from error
+    _require_sense(choice)
+    missed: list[str] = []
+    for device in _DOWN[_DOWN.index(choice.device) :]:
+        one = choice.model_copy(update={"device": device, "precision": _kept(choice, device)})
+        try:
+            sessions = {rows: _open(graph, one, rows, cache) for rows in sizes(device)}
+        except Refused as refused:
+            missed.append(str(refused))
+            if not choice.fallback:
+                break
+        else:
+            return _told(sessions, device, choice.device, missed) if missed else sessions
+    raise Refused(" ".join(missed))
 
 
 def shape_of_row(name: str, shape: Sequence[int | str | None]) -> tuple[int, ...]:
@@ -72,3 +80,46 @@ def shape_of_row(name: str, shape: Sequence[int | str | None]) -> tuple[int, ...
     if len(row) != len(shape) - 1:
         raise Refused(f"The graph leaves more open of {name} than the number of rows; export it again.")
     return row
+
+
+def _require_sense(choice: EngineChoice) -> None:
+    """Refuse what no machine can do, whatever may be used instead of what is missing on this one."""
+    if choice.name == "openvino" and choice.device != "cpu":
+        raise Refused(f"OpenVINO runs on the CPU here, not with {choice.device}; set the engine to onnxruntime.")
+    able = ("bf16", "f32") if choice.name == "openvino" else GPU_PRECISIONS.get(choice.device, ("f32",))
+    if choice.precision not in ("auto", *able):
+        raise Refused(
+            f"{choice.name} runs on {_NAMES[choice.device]} in {' or '.join(able)} only; set the precision to auto."
+        )
+
+
+def _kept(choice: EngineChoice, device: Device) -> str:
+    """Return the precision on a device: what was chosen, where the device has it."""
+    able = GPU_PRECISIONS.get(device, ("f32",))
+    return choice.precision if device == choice.device or choice.precision in able else "auto"
+
+
+def _open(graph: bytes, choice: EngineChoice, rows: int, cache: Path | None) -> Session:
+    try:
+        if choice.name == "openvino":
+            from scintiflow.inference.openvino_session import open_openvino
+
+            return open_openvino(graph, choice, rows)
+        from scintiflow.inference.onnxruntime_session import open_onnxruntime
+
+        return open_onnxruntime(graph, choice, rows, cache)
+    except ModuleNotFoundError as error:
+        extra = "cpu" if choice.device == "cpu" else "gpu"
+        raise Refused(
+            f"{choice.name} needs the package {error.name}: install scintiflow with the extra {extra}."
+        ) from error
+
+
+def _told(sessions: Mapping[int, Session], device: Device, asked: Device, missed: Sequence[str]) -> dict[int, Session]:
+    """Return the sessions under a name that says what they stand in for; why is in the log."""
+    instead = f"({_NAMES[device]} instead of {_NAMES[asked]})"
+    structlog.get_logger().warning("engine in place of the one asked for", instead=instead, reason=" ".join(missed))
+    return {
+        rows: replace(session, facts=replace(session.facts, engine=f"{session.facts.engine} {instead}"))
+        for rows, session in sessions.items()
+    }

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from pydantic_settings import BaseSettings
 
-from scintiflow.inference.manifest import Device, EngineChoice, EngineName, Precision
+from scintiflow.inference.manifest import GPU_PRECISIONS, Device, EngineChoice, EngineName, Precision
 
 Choice = TypeVar("Choice", bound=EngineChoice)
 
@@ -21,11 +21,9 @@ class EngineSettings(BaseSettings):
 
     def overrule(self, choice: Choice) -> Choice:
         """Return the choice of a manifest with what the operator says instead."""
-        on_gpu = self.device not in (None, "cpu")
-        said = {
-            "name": self.engine or ("onnxruntime" if on_gpu else None),
-            "precision": self.precision or ("auto" if on_gpu else None),
-            "device": self.device,
-            "fallback": self.fallback,
-        }
+        name, precision = self.engine, self.precision
+        if (able := GPU_PRECISIONS.get(self.device or choice.device)) is not None:
+            name = name or "onnxruntime"
+            precision = precision or (choice.precision if choice.precision in able else "auto")
+        said = {"name": name, "precision": precision, "device": self.device, "fallback": self.fallback}
         return choice.model_copy(update={key: value for key, value in said.items() if value is not None})

@@ -13,7 +13,10 @@ SCANS = Counter("scintiflow_synthesizer_scans", "Scans made, by who asked.", ["l
 REDRAWN = Counter("scintiflow_synthesizer_redrawn", "Scans drawn again because they were too close to a training scan.")
 BATCHES = Gauge("scintiflow_synthesizer_batches", "Batches that are unfinished.")
 QUEUE_SECONDS = Histogram(
-    "scintiflow_synthesizer_queue_seconds", "Seconds a scan waited for the engine.", buckets=_SECONDS
+    "scintiflow_synthesizer_queue_seconds",
+    "Seconds a scan waited for the engine, by its priority.",
+    ["lane"],
+    buckets=_SECONDS,
 )
 INFERENCE_SECONDS = Histogram(
     "scintiflow_synthesizer_inference_seconds",
@@ -42,5 +45,5 @@ def count_batch(facts: EngineFacts, ran: BatchRan) -> None:
     """Count one call of the engine."""
     BATCH_ROWS.observe(ran.rows)
     INFERENCE_SECONDS.labels(facts.engine, facts.precision).observe(ran.ran)
-    for waited in ran.waited:
-        QUEUE_SECONDS.observe(waited)
+    for lane, waited in ran.waited:
+        QUEUE_SECONDS.labels(lane).observe(waited)

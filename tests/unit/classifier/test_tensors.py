@@ -141,6 +141,7 @@ def test_a_client_may_say_how_urgent_it_is(parameters: dict[str, Any], bulk: boo
         (json_body(outputs=[{"name": "class"}]), "'class' is not expected"),
         (json_body(parameters={"priority": 3}), "parameters.priority"),
         (json_body(parameters={"timeout": -1}), "parameters.timeout"),
+        (json_body(parameters={"timeout": 10**400}), "parameters.timeout"),
         (json_body(outputs=[{"name": "map"}, {"name": "map"}]), "each once"),
     ],
 )

@@ -1,6 +1,7 @@
 """Engines on real graphs: numbers, precision, and the golden gate."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from onnx import helper
 
 from scintiflow.errors import Refused
-from scintiflow.inference.engine import check_golden, open_engine
+from scintiflow.inference.engine import Engine, check_golden, open_engine
 from scintiflow.inference.manifest import EngineChoice, EngineName, Precision, load
+from scintiflow.inference.session import open_sessions
 from tests.graphs import answer, bright_graph, model_folder, scans, spoil_golden, undefined_graph
 
 ENGINES: list[tuple[EngineName, Precision]] = [("openvino", "auto"), ("openvino", "f32"), ("onnxruntime", "auto")]
@@ -69,6 +71,36 @@ def test_a_wrong_engine_fails_the_golden_gate(tmp_path: Path, array: str) -> Non
     manifest = load(folder)
     with pytest.raises(Refused, match=f"does not reproduce the golden outputs: {array} is off by"):
         check_golden(open_engine(manifest), manifest)
+
+
+@pytest.mark.parametrize("wrong", [1, 4])
+def test_every_batch_size_has_to_pass_the_golden_gate(tmp_path: Path, wrong: int) -> None:
+    """Where sizes are built each by itself, one that is wrong fails the gate, whichever it is."""
+    manifest = load(model_folder(tmp_path))
+    graphs = {size: manifest.graph() for size in (1, 4)}
+    check_golden(sized(graphs), manifest)
+    graphs[wrong] = bright_graph(bias=1.0).SerializeToString()
+    with pytest.raises(Refused, match="probability is off by"):
+        check_golden(sized(graphs), manifest)
+
+
+def sized(graphs: Mapping[int, bytes]) -> Engine:
+    """An engine with a graph for each batch size."""
+    choice = EngineChoice(name="onnxruntime")
+    sessions = {size: open_sessions(graph, choice, lambda _, size=size: (size,)) for size, graph in graphs.items()}
+    return Engine({size: session[size] for size, session in sessions.items()})
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 9])
+def test_batches_of_fixed_sizes_hold_any_number(tmp_path: Path, count: int) -> None:
+    """Scans that do not fill a batch are answered as they are alone, and nothing is answered that was not asked."""
+    graph = load(model_folder(tmp_path)).graph()
+    canvas, present = scans(count, seed=4)
+    found = sized({1: graph, 4: graph}).run(canvas, present)
+    expected = answer(graph, canvas, present)
+    assert found.probability.shape == (count, 1)
+    np.testing.assert_allclose(found.probability, expected["probability"], rtol=1e-5)
+    np.testing.assert_allclose(found.map, expected["map"], rtol=1e-5)
 
 
 def test_a_missing_golden_file_fails_the_gate(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper, numpy_helper
 
 from scintiflow.inference.engine import Engine, check_golden
 from scintiflow.inference.half import in_half
@@ -79,3 +79,23 @@ def test_wide_weights_are_narrowed_and_outputs_widened() -> None:
     expected = answer(bright_graph().SerializeToString(), canvas, present)
     for name, values in zip(("probability", "map"), session.run(["probability", "map"], given), strict=True):
         np.testing.assert_allclose(values, expected[name], rtol=0.01)
+
+
+def test_weights_of_other_nodes_stay_wide() -> None:
+    """A product of matrices whose weights are kept in float16 is taken in float32, as it was."""
+    weights = np.random.default_rng(1).standard_normal((2, 3)).astype(np.float16)
+    nodes = [
+        helper.make_node("Cast", ["weights.half"], ["weights"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", ["given", "weights"], ["found"]),
+    ]
+    ports = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", n]) for name, n in (("given", 2), ("found", 3))
+    ]
+    graph = helper.make_graph(
+        nodes, "product", ports[:1], ports[1:], [numpy_helper.from_array(weights, "weights.half")]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    session = onnxruntime.InferenceSession(in_half(model.SerializeToString()), providers=["CPUExecutionProvider"])
+    given = np.random.default_rng(2).random((4, 2), np.float32)
+    (found,) = session.run(["found"], {"given": given})
+    np.testing.assert_allclose(found, given @ weights.astype(np.float32), rtol=1e-5)
