@@ -15,10 +15,11 @@ from scintiflow.inference.manifest import EngineChoice, EngineName, folders, loa
 
 SHIPPED = Path(__file__).parents[3] / "models"
 MODELS = folders(SHIPPED)
+ENGINES: list[EngineName] = ["openvino", "onnxruntime"]
 GENERATORS = [SHIPPED] if (SHIPPED / "generator" / "manifest.toml").exists() else []
 
 
-@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("folder", MODELS, ids=lambda folder: folder.name)
 def test_a_shipped_model_passes_its_gate_and_ignores_neighbours(folder: Path, name: EngineName) -> None:
     """It reproduces its golden outputs, and a scan alone gives the same bits as among others."""
@@ -34,12 +35,11 @@ def test_a_shipped_model_passes_its_gate_and_ignores_neighbours(folder: Path, na
         np.testing.assert_array_equal(alone.map, together.map[row : row + 1])
 
 
-@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
 @pytest.mark.parametrize("folder", MODELS, ids=lambda folder: folder.name)
-def test_a_shipped_model_answers_its_examples(folder: Path, name: EngineName) -> None:
-    """Every example gets a probability and a map that the engine may give out, alike from every engine."""
+def test_a_shipped_model_answers_its_examples(folder: Path) -> None:
+    """Every example gets a probability and a map that an engine may give out, alike from both."""
     manifest = load(folder)
-    engine, reference = (open_engine(manifest, EngineChoice(name=each)) for each in (name, "onnxruntime"))
+    engine, reference = (open_engine(manifest, EngineChoice(name=each)) for each in ENGINES)
     for path in sorted((folder / "examples").glob("*.dcm")):
         canvas = np.stack([canvas_view(view) for view in dcmread(path).pixel_array.astype(np.float32)])[None]
         present = np.ones((1, 2), np.float32)
@@ -47,7 +47,7 @@ def test_a_shipped_model_answers_its_examples(folder: Path, name: EngineName) ->
         np.testing.assert_allclose(told.probability, expected.probability, atol=manifest.tolerance.probability)
 
 
-@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("models", GENERATORS, ids=lambda models: "generator")
 def test_a_shipped_generator_passes_its_gate_and_ignores_company(models: Path, name: EngineName) -> None:
     """It reproduces its golden scans, and a scan has the same bits alone, among others, and at another place."""
