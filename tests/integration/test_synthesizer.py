@@ -5,10 +5,8 @@ import io
 import json
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +16,9 @@ import pytest
 
 from tests.graphs import blob_graph, generator_folder, spoil_golden
 from tests.ports import is_free
-from tests.services import SECONDS_TO_START, is_gone, is_ready, metric, service
+from tests.services import SECONDS_TO_START, is_gone, is_ready, metric
+from tests.synthesis import ask, finished, generate, scans_in, started
 from tests.waiting import wait_for
-
-started = partial(service, "synthesizer", minimum_free_bytes="0")
 
 
 @pytest.fixture(scope="module")
@@ -32,45 +29,6 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     with started(models) as (client, _):
         wait_for(lambda: is_ready(client), SECONDS_TO_START)
         yield client
-
-
-def generate(client: httpx.Client, **wanted: Any) -> dict[str, bytes]:
-    """Ask for a few scans; return the members of the archive."""
-    response = client.post("/v1/generate", json={"label": "bone_metastases", "count": 1} | wanted)
-    assert response.status_code == 200, response.text
-    return members(response.content)
-
-
-def members(archive: bytes) -> dict[str, bytes]:
-    """Read a ZIP whose members are sound, each once."""
-    with zipfile.ZipFile(io.BytesIO(archive)) as read:
-        assert read.testzip() is None
-        assert len(set(read.namelist())) == len(read.namelist())
-        return {name: read.read(name) for name in read.namelist()}
-
-
-def scans_in(archive: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the scans of an archive by name."""
-    return {name: data for name, data in archive.items() if name.startswith("scans/")}
-
-
-def ask(client: httpx.Client, **wanted: Any) -> str:
-    """Ask for a batch; return where it stands."""
-    response = client.post("/v1/batches", json={"label": "bone_metastases"} | wanted)
-    assert response.status_code == 202, response.text
-    assert response.headers["location"] == f"/v1/batches/{response.json()['id']}"
-    return response.headers["location"]
-
-
-def has_made(client: httpx.Client, batch: str, least: int) -> bool:
-    """Tell whether so many scans of a batch are on the disk."""
-    return client.get(batch).json()["done"] >= least
-
-
-def finished(client: httpx.Client, batch: str) -> dict[str, bytes]:
-    """Wait for a batch; return the members of its archive."""
-    wait_for(lambda: client.get(batch).json()["state"] == "done", 120, every=0.1)
-    return members(client.get(f"{batch}/archive").content)
 
 
 def test_a_few_scans_come_at_once_with_their_labels(client: httpx.Client) -> None:
@@ -229,30 +187,6 @@ def test_metrics_count_work_and_ignore_strange_paths(client: httpx.Client) -> No
     assert metric(client, "scintiflow_synthesizer_batch_rows_sum") == rows + 3
     assert metric(client, "scintiflow_synthesizer_golden_gate") == 1
     assert metric(client, "scintiflow_synthesizer_engine_info", precision="f32") == 1
-
-
-@pytest.mark.slow
-def test_a_kill_in_the_middle_costs_no_scan(tmp_path: Path) -> None:
-    """kill -9 in the middle of 2,000 scans, twice: the finished archive has each of them once, and they all differ."""
-    generator_folder(tmp_path / "models")
-    batch = ""
-    for least in (200, 500):
-        with started(tmp_path / "models") as (client, process):
-            wait_for(lambda: is_ready(client), SECONDS_TO_START)
-            batch = batch or ask(client, count=2000, seed=11, format="npz", counts=150_000)
-            wait_for(partial(has_made, client, batch, least), 60)
-            process.kill()
-            process.wait()
-    with started(tmp_path / "models") as (client, _):
-        assert has_made(client, batch, 500)
-        assert not has_made(client, batch, 2000)
-        archive = finished(client, batch)
-        again = generate(client, count=3, seed=11, format="npz", counts=150_000)
-    scans = scans_in(archive)
-    assert list(scans) == [f"scans/{index:06}.npz" for index in range(2000)]
-    assert len(set(scans.values())) == 2000
-    assert [labels["index"] for labels in json.loads(archive["labels.json"])] == list(range(2000))
-    assert scans_in(again).items() <= scans.items()
 
 
 def test_a_batch_expires(tmp_path: Path) -> None:
