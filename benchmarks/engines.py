@@ -3,8 +3,7 @@
 `python -m benchmarks.engines [--model DIR] [--quick] [--json FILE]`, from the repository's root, on a machine that does
 nothing else. Everything takes turns in one run, so what carries over is the ratio to ONNX Runtime in float32 on the CPU
 with one scan at a time, which is what somebody gets who exports a graph and runs it. TFLOP/s count the multiplications
-and additions of the graph's convolutions; the share is of what a product of two 2048 x 2048 matrices reaches with
-OpenVINO on this CPU. An engine that does not reproduce the model's golden outputs is not measured.
+and additions of the graph's convolutions. An engine that does not reproduce the model's golden outputs is not measured.
 """
 
 import argparse
@@ -17,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -30,7 +28,6 @@ from scintiflow.inference.session import Session, open_sessions
 from tests.stack import SHIPPED
 
 BASELINE = EngineChoice(name="onnxruntime", precision="f32")
-FASTEST_HERE = EngineChoice(name="openvino")
 OTHERS = (
     EngineChoice(name="openvino", precision="f32"),
     EngineChoice(name="openvino", precision="bf16"),
@@ -38,10 +35,6 @@ OTHERS = (
     EngineChoice(name="onnxruntime", precision="f16", device="cuda"),
     EngineChoice(name="onnxruntime", precision="f16", device="tensorrt"),
 )
-SIDE = 2048
-"""Of the matrices whose product shows what the machine can do."""
-WIDTH = 32
-"""Of the picture as which one of them is given."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +68,14 @@ def main() -> None:
     arguments = parser.parse_args()
     manifest, screen = load(arguments.model), Console()
     ways = opened(manifest, QUICK if arguments.quick else FULL, screen)
-    seconds, best = measure(ways, QUICK if arguments.quick else FULL)
+    seconds = measure(ways, QUICK if arguments.quick else FULL)
     flops = operations(manifest.graph())
-    show(manifest, ways, seconds, flops, best, screen)
+    show(manifest, ways, seconds, flops, screen)
     if arguments.json:
-        figures = {f"{way.name}, batch {way.rows}": _figures(way, ways, seconds, flops, best) for way in ways}
+        figures = {f"{way.name}, batch {way.rows}": _figures(way, ways, seconds, flops) for way in ways}
         fastest = max(figure["ratio_to_ort_fp32_batch1"] for figure in figures.values())
         report = {"ratio_to_ort_fp32_batch1": fastest, "model": manifest.name, "digest": manifest.digest}
-        report |= {"gflop_a_scan": flops / 1e9, "matmul_tflops": best / 1e12, "ways": figures}
+        report |= {"gflop_a_scan": flops / 1e9, "ways": figures}
         arguments.json.write_text(json.dumps(report | provenance("openvino", "onnxruntime", "numpy"), indent=1))
 
 
@@ -120,35 +113,15 @@ def runner(session: Session, rows: int) -> Callable[[], object]:
     return lambda: session.run(given)
 
 
-def measure(ways: list[Way], plan: Plan) -> tuple[dict[Way, list[float]], float]:
-    """Return the seconds of each way, a value a round, in turns; and operations a second of the matrices' product."""
-    product, seconds = matrix_product(), {way: list[float]() for way in ways}
-    products = []
+def measure(ways: list[Way], plan: Plan) -> dict[Way, list[float]]:
+    """Return the seconds of each way, a value a round, in turns."""
+    seconds = {way: list[float]() for way in ways}
     for way in ways:
         way.run()
     for _ in track(range(plan.rounds), "rounds"):
-        products.append(timed(product))
         for way in ways:
             seconds[way].append(timed(way.run))
-    return seconds, 2 * SIDE**3 / statistics.median(products)
-
-
-def matrix_product() -> Callable[[], object]:
-    """Return a product of two matrices on this CPU, in its best precision, as a convolution with kernels of a pixel."""
-    weights = np.random.default_rng(2).standard_normal((SIDE, SIDE, 1, 1)).astype(np.float32)
-    shape = ["N", SIDE, SIDE // WIDTH, WIDTH]
-    graph = helper.make_graph(
-        [helper.make_node("Conv", ["given", "weights"], ["found"])],
-        "product",
-        [helper.make_tensor_value_info("given", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("found", TensorProto.FLOAT, shape)],
-        [numpy_helper.from_array(weights, "weights")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    session = open_sessions(model.SerializeToString(), FASTEST_HERE, lambda _: (1,))[1]
-    given = {"given": np.random.default_rng(3).random((1, SIDE, SIDE // WIDTH, WIDTH), np.float32)}
-    session.run(given)
-    return lambda: session.run(given)
+    return seconds
 
 
 def operations(graph: bytes) -> float:
@@ -169,7 +142,7 @@ def timed(run: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _figures(way: Way, ways: list[Way], seconds: dict[Way, list[float]], flops: float, best: float) -> dict[str, float]:
+def _figures(way: Way, ways: list[Way], seconds: dict[Way, list[float]], flops: float) -> dict[str, float]:
     base, took = seconds[ways[0]], statistics.median(seconds[way])
     return {
         "ms": 1e3 * took,
@@ -177,30 +150,24 @@ def _figures(way: Way, ways: list[Way], seconds: dict[Way, list[float]], flops: 
         "ms_max": 1e3 * max(seconds[way]),
         "scans_a_second": way.rows / took,
         "tflops": way.rows * flops / took / 1e12,
-        "share_of_matmul": way.rows * flops / took / best,
         "ratio_to_ort_fp32_batch1": statistics.median(
             way.rows * one / ours for one, ours in zip(base, seconds[way], strict=True)
         ),
     }
 
 
-def show(
-    manifest: Manifest, ways: list[Way], seconds: dict[Way, list[float]], flops: float, best: float, screen: Console
-) -> None:
+def show(manifest: Manifest, ways: list[Way], seconds: dict[Way, list[float]], flops: float, screen: Console) -> None:
     """Print the table."""
-    title = (
-        f"{manifest.name} {manifest.version}, {flops / 1e9:.0f} GFLOP a scan; matrices reach {best / 1e12:.2f} TFLOP/s"
-    )
-    table = Table("engine", "batch", "ms", "min", "max", "scans/s", "TFLOP/s", "share", "ratio", title=title)
+    title = f"{manifest.name} {manifest.version}, {flops / 1e9:.0f} GFLOP a scan"
+    table = Table("engine", "batch", "ms", "min", "max", "scans/s", "TFLOP/s", "ratio", title=title)
     for way in ways:
-        told = _figures(way, ways, seconds, flops, best)
+        told = _figures(way, ways, seconds, flops)
         table.add_row(
             way.name,
             str(way.rows),
             *(f"{told[name]:.0f}" for name in ("ms", "ms_min", "ms_max")),
             f"{told['scans_a_second']:.1f}",
             f"{told['tflops']:.2f}",
-            f"{told['share_of_matmul']:.2f}",
             f"{told['ratio_to_ort_fp32_batch1']:.1f}",
         )
     screen.print(table)
