@@ -68,17 +68,17 @@ def _open_on_gpu(graph: bytes, device: Device, precision: str, rows: int, folder
     config.add_free_dimension_override_by_name(gpu.open_dimension(graph), rows)
     try:
         session = _session(graph, device, _options(device, folder), config)
-        shapes = {port.name: tuple(port.shape) for port in (*session.get_inputs(), *session.get_outputs())}
-        inputs, outputs = ([port.name for port in ports] for ports in (session.get_inputs(), session.get_outputs()))
-        run = _bound(session, {name: shapes[name] for name in inputs}, {name: shapes[name] for name in outputs})
-        run({name: np.zeros(shapes[name], np.float32) for name in inputs})  # builds, and records what it does
+        takes = {port.name: tuple(port.shape) for port in session.get_inputs()}
+        gives = {port.name: tuple(port.shape) for port in session.get_outputs()}
+        run = _bound(session, takes, gives)
+        run({name: np.zeros(shape, np.float32) for name, shape in takes.items()})  # builds, and records what it does
     except Refused:
         raise
     except Exception as error:  # ONNX Runtime has an error for each of its own faults, and RuntimeError for a GPU's
         raise Refused(gpu.explained(device, str(error))) from error
-    rows_of = {name: shape_of_row(name, shapes[name]) for name in inputs}
+    inputs = {name: shape_of_row(name, shape) for name, shape in takes.items()}
     facts = _facts(session, precision, gpu.first_gpu().name)
-    return Session(rows_of, tuple(outputs), lambda given: gpu.alone(lambda: run(given)), facts)
+    return Session(inputs, tuple(gives), lambda given: gpu.alone(lambda: run(given)), facts)
 
 
 def _options(device: Device, folder: Path | None) -> dict[str, str]:

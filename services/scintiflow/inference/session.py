@@ -9,7 +9,7 @@ import structlog
 from numpy.typing import NDArray
 
 from scintiflow.errors import Refused
-from scintiflow.inference.manifest import GPU_PRECISIONS, Device, EngineChoice
+from scintiflow.inference.manifest import GPU_PRECISIONS, Device, EngineChoice, Precision
 
 Floats = NDArray[np.float32]
 
@@ -93,7 +93,7 @@ def _require_sense(choice: EngineChoice) -> None:
         )
 
 
-def _kept(choice: EngineChoice, device: Device) -> str:
+def _kept(choice: EngineChoice, device: Device) -> Precision:
     """Return the precision on a device: what was chosen, where the device has it."""
     able = GPU_PRECISIONS.get(device, ("f32",))
     return choice.precision if device == choice.device or choice.precision in able else "auto"
