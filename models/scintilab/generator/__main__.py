@@ -44,7 +44,7 @@ def train(
     share: command.Share = 1.0,
     seed: command.Seed = 1,
     tokeniser_steps: Steps = 6000,
-    flow_steps: FlowSteps = 12_000,
+    flow_steps: FlowSteps = 8000,
     every: Every = 500,
     threads: command.Threads = 2,
 ) -> None:

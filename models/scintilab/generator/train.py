@@ -5,6 +5,7 @@ one goes in, and the other decides, by its Poisson likelihood, how well its expe
 therefore expected counts without noise, and nobody needs to know them, in an archive either.
 """
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +38,8 @@ LESION = 4.0
 BATCH = 64
 """Scans a step of the flow."""
 FLOW_RATE = 1e-3
+LONG = 500
+"""Steps of a flow that are worth half a minute of compiling."""
 VARIANTS = 3
 """How often every scan is folded, each time a little elsewhere and with other photons left out."""
 DOWN, ACROSS = 8, 4
@@ -112,7 +115,8 @@ def train_flow(
     torch.manual_seed(seed)
     known = learners.known()
     pupil: Pupil = Pupil(learners.slots).train()
-    optimizer = torch.optim.AdamW(pupil.flow.parameters(), betas=(0.9, 0.99), weight_decay=0.01)
+    flow = _compiled(pupil.flow) if lengths.flow >= LONG else pupil.flow
+    optimizer = torch.optim.AdamW(pupil.flow.parameters(), betas=(0.9, 0.99), weight_decay=0.01, fused=True)
 
     def loss(rows: Rows, chance: np.random.Generator) -> Tensor:
         pupil.follow()
@@ -122,7 +126,7 @@ def train_flow(
         time = torch.from_numpy(_times(len(rows), chance))
         between = torch.lerp(noise, scan, time[:, None, None, None])
         with torch.autocast("cpu", torch.bfloat16):
-            velocity = pupil.flow(between, time, *map(torch.from_numpy, told))
+            velocity = flow(between, time, *map(torch.from_numpy, told))
         return (velocity.float() - (scan - noise)).square().mean()
 
     lesson = Lesson(
@@ -240,6 +244,11 @@ def _part(where: NDArray[np.bool_], chance: np.random.Generator) -> tuple[tuple[
         top, left = (int(at) for at in np.clip(begin, 0, (HEIGHT - PART, WIDTH - PART)))
     rows, mirrored = slice(top, top + PART), WIDTH - PART - left
     return (rows, slice(left, left + PART)), (rows, slice(mirrored, mirrored + PART))
+
+
+def _compiled(flow: Flow) -> Callable[..., Tensor]:
+    """Return a flow that learns a third faster, where a C++ compiler is at hand."""
+    return torch.compile(flow) if shutil.which("g++") else flow
 
 
 def _times(scans: int, chance: np.random.Generator) -> NDArray[np.float32]:
