@@ -10,7 +10,7 @@ LONG := tests/unit/scintilab/generator tests/unit/scintilab/studies
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install proto check test drill faults workshop gpu-choices demo run lab models models-quick generator evaluate studies clean
+.PHONY: help install proto check test drill faults workshop gpu-choices demo run lab models models-quick generator evaluate int8 studies clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -89,6 +89,9 @@ generator: lab ## make the generator of synthetic scans from seeds: patients, to
 evaluate: lab ## judge the shipped models on five sites: evaluation.json, CARD.md, and pages in build/evaluate
 	$(BIN)/python -m scintilab.evaluate metastasis
 	$(BIN)/python -m scintilab.evaluate cardiac
+
+int8: lab ## make the classifiers' graphs in int8, judge them, and keep those that tell the same
+	for model in metastasis cardiac; do $(BIN)/python -m scintilab.int8 $$model || exit 1; done
 
 studies: lab ## judge the shipped generator: likeness and labels, copies, augmentation; goes on where it was stopped
 	for study in quality privacy augmentation; do $(BIN)/python -m scintilab.studies $$study || exit 1; done

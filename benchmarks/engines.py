@@ -31,6 +31,7 @@ BASELINE = EngineChoice(name="onnxruntime", precision="f32")
 OTHERS = (
     EngineChoice(name="openvino", precision="f32"),
     EngineChoice(name="openvino", precision="bf16"),
+    EngineChoice(name="openvino", precision="int8"),
     EngineChoice(name="onnxruntime", precision="f32", device="cuda"),
     EngineChoice(name="onnxruntime", precision="f16", device="cuda"),
     EngineChoice(name="onnxruntime", precision="f16", device="tensorrt"),
@@ -97,7 +98,8 @@ def opened(manifest: Manifest, plan: Plan, screen: Console) -> list[Way]:
 
 def openings(manifest: Manifest, choice: EngineChoice, plan: Plan) -> list[Way]:
     """Open one engine for each size of batches, once it has passed the golden gate."""
-    engine = open_engine(manifest, choice)
+    manifest = manifest.run_by(choice)
+    engine = open_engine(manifest)
     check_golden(engine, manifest)
     facts = engine.describe()
     sizes = plan.batches if choice.device == "cpu" else ON_GPU

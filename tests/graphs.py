@@ -75,6 +75,16 @@ name = "{engine}"
 precision = "auto"
 """
 
+INT8 = """
+[int8]
+file = "int8.onnx"
+digest = "{digest}"
+
+[int8.tolerance]
+probability = 0.08
+map = 0.2
+"""
+
 
 def bright_graph(*, bias: float = -1.0, output: str = "probability") -> onnx.ModelProto:
     """A graph that calls bright scans positive: its map averages the views, its logit averages the map."""
@@ -91,6 +101,30 @@ def bright_graph(*, bias: float = -1.0, output: str = "probability") -> onnx.Mod
         helper.make_node("Sigmoid", ["logit"], [output]),
     ]
     return _model(nodes, weights, output)
+
+
+def int8_graph() -> onnx.ModelProto:
+    """The bright graph with input and weights of its convolution in eight bits."""
+    graph = bright_graph()
+    weights = {
+        "level": np.array(3 / 255, np.float32),
+        "black": np.array(0, np.uint8),
+        "unit": np.array([1 / 512 / 127], np.float32),
+        "zero": np.array([0], np.int8),
+        "eighth": np.full((1, 2, 16, 16), 127, np.int8),
+    }
+    nodes = [
+        helper.make_node("QuantizeLinear", ["canvas", "level", "black"], ["told"]),
+        helper.make_node("DequantizeLinear", ["told", "level", "black"], ["seen"]),
+        helper.make_node("DequantizeLinear", ["eighth", "unit", "zero"], ["kernel"], axis=0),
+    ]
+    kept = [weight for weight in graph.graph.initializer if weight.name != "kernel"]
+    del graph.graph.initializer[:]
+    graph.graph.initializer.extend([*kept, *(numpy_helper.from_array(value, name) for name, value in weights.items())])
+    graph.graph.node[0].input[0] = "seen"
+    for place, node in enumerate(nodes):
+        graph.graph.node.insert(place, node)
+    return graph
 
 
 def undefined_graph() -> onnx.ModelProto:
@@ -141,6 +175,16 @@ def model_folder(
     return folder
 
 
+def with_int8(folder: Path, graph: onnx.ModelProto | None = None) -> str:
+    """Write a graph for int8 into a model's folder, tell of it in the manifest, and return its digest."""
+    proto = (graph or int8_graph()).SerializeToString()
+    (folder / "int8.onnx").write_bytes(proto)
+    digest = hashlib.sha256(proto).hexdigest()
+    with (folder / "manifest.toml").open("a") as manifest:
+        manifest.write(INT8.format(digest=digest))
+    return digest
+
+
 def skeleton(models: Path) -> Path:
     """Write one model, which asks for metastases and needs both views; return `models`."""
     model_folder(models, "skeleton")
@@ -180,6 +224,22 @@ def beside_graph(*, bias: float = -1.0) -> onnx.ModelProto:
         helper.make_node("Sigmoid", ["logit"], ["probability"]),
     ]
     return _model(nodes, weights, "probability", cells=(32, 32))
+
+
+def cancelling_graph() -> onnx.ModelProto:
+    """A graph that sees a difference which eight bits do not: of two weights, one is a thousandth larger."""
+    kernel = np.zeros((1, 2, 16, 16), np.float32)
+    kernel[0, 0, 0, :2] = 1, -0.999
+    nodes = [
+        helper.make_node("Conv", ["canvas", "kernel"], ["evidence"], strides=[16, 16]),
+        helper.make_node("Relu", ["evidence"], ["map"]),
+        helper.make_node("GlobalAveragePool", ["map"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["level"]),
+        helper.make_node("MatMul", ["present", "views"], ["bias"]),
+        helper.make_node("Add", ["level", "bias"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["probability"]),
+    ]
+    return _model(nodes, {"kernel": kernel, "views": np.full((2, 1), -0.5, np.float32)}, "probability")
 
 
 def _model(

@@ -60,6 +60,8 @@ def judge(
 ) -> None:
     """Ask the model about every scan, measure, and write what was found."""
     try:
+        if precision == "int8":
+            raise Refused(f"What int8 changes is judged by python -m scintilab.int8 {question}.")
         manifest = load(model or Path("models") / question)
         said = {"name": engine or manifest.engine.name, "precision": precision or manifest.engine.precision}
         reader = open_reader(manifest, work / "answers", manifest.engine.model_copy(update=said))

@@ -57,14 +57,12 @@ class Reader:
 
     Args:
         manifest: of the graph.
-        choice: of the engine.
         engine: that runs it.
         cells: rows and columns of its maps.
         kept: a folder.
     """
 
     manifest: Manifest
-    choice: EngineChoice
     engine: Engine
     cells: tuple[int, int]
     kept: Path
@@ -88,7 +86,7 @@ class Reader:
 
     def instead(self, manifest: Manifest) -> "Reader":
         """Return the same engine and precision with other weights, which have no golden outputs of their own."""
-        return replace(self, manifest=manifest, engine=open_engine(manifest, self.choice))
+        return replace(self, manifest=manifest, engine=open_engine(manifest.run_by(self.manifest.engine)))
 
 
 def open_reader(manifest: Manifest, kept: Path, choice: EngineChoice | None = None) -> Reader:
@@ -97,11 +95,12 @@ def open_reader(manifest: Manifest, kept: Path, choice: EngineChoice | None = No
     Raises:
         Refused: it cannot run here, or does not reproduce them.
     """
-    engine = open_engine(manifest, choice)
+    manifest = manifest.run_by(choice or manifest.engine)
+    engine = open_engine(manifest)
     check_golden(engine, manifest)
     with np.load(manifest.folder / manifest.golden) as golden:
         rows, cols = golden["map"].shape[2:]
-    return Reader(manifest, choice or manifest.engine, engine, (rows, cols), kept)
+    return Reader(manifest, engine, (rows, cols), kept)
 
 
 def other_weights(manifest: Manifest, graph: Path) -> Manifest:

@@ -51,10 +51,12 @@ class Roster:
         self,
         models: Path,
         *,
+        chosen: Callable[[Manifest], Manifest],
         open_engine: Callable[[Manifest], Engine],
         new_batcher: Callable[[Engine, Callable[[BatchRan], None]], Batcher[Answer]],
     ) -> None:
         self._models = models
+        self._chosen = chosen
         self._open_engine = open_engine
         self._new_batcher = new_batcher
         self._served: dict[str, Served] = {}
@@ -94,7 +96,8 @@ class Roster:
                 structlog.get_logger().error("model not ready", model=served.name, reason=served.reason)
 
     async def _load(self, served: Served, batchers: AsyncExitStack) -> None:
-        manifest = served.manifest = await asyncio.to_thread(load, self._models / served.name)
+        loaded = served.manifest = await asyncio.to_thread(load, self._models / served.name)
+        manifest = served.manifest = self._chosen(loaded)
         engine = await asyncio.to_thread(self._open_checked, manifest)
         facts = served.facts = engine.describe()
         heard = partial(metrics.count_batch, manifest.name, facts)

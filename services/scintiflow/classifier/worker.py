@@ -1,5 +1,7 @@
 """What only the worker of the BentoML service needs; its supervisor starts faster without."""
 
+from functools import partial
+
 import bentoml
 
 from scintiflow.classifier.application import application
@@ -20,9 +22,8 @@ def equip(service: "bentoml.Service[object]") -> None:
     configure_logging("classifier")
     roster = Roster(
         installation.models,
-        open_engine=lambda manifest: open_engine(
-            manifest, settings.overrule(manifest.engine), cache=installation.engines
-        ),
+        chosen=lambda manifest: manifest.run_by(settings.overrule(manifest.engine)),
+        open_engine=partial(open_engine, cache=installation.engines),
         new_batcher=lambda engine, heard: Batcher(
             engine.run,
             maximum_rows=settings.maximum_rows or engine.sizes[-1],

@@ -84,7 +84,8 @@ def _proven(manifest: Manifest | GeneratorManifest, engines: Path) -> EngineFact
         draws = generator.open_generator(manifest, choice, cache=engines)
         generator.check_golden(draws, manifest)
         return draws.describe()
-    answers = engine.open_engine(manifest, settings(ClassifierSettings).overrule(manifest.engine), cache=engines)
+    manifest = manifest.run_by(settings(ClassifierSettings).overrule(manifest.engine))
+    answers = engine.open_engine(manifest, cache=engines)
     engine.check_golden(answers, manifest)
     return answers.describe()
 

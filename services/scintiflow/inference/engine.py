@@ -14,7 +14,7 @@ import numpy as np
 from scintiflow.dicom.canvas import HEIGHT, WIDTH
 from scintiflow.errors import Refused
 from scintiflow.inference.arrays import padded, read_arrays
-from scintiflow.inference.manifest import Device, EngineChoice, Manifest
+from scintiflow.inference.manifest import Device, Manifest
 from scintiflow.inference.session import EngineFacts, Floats, Session, open_sessions
 
 INPUTS: dict[str, tuple[int, ...]] = {"canvas": (2, HEIGHT, WIDTH), "present": (2,)}
@@ -85,19 +85,18 @@ class Engine:
         return answer.rows(0, len(canvas))
 
 
-def open_engine(manifest: Manifest, choice: EngineChoice | None = None, *, cache: Path | None = None) -> Engine:
-    """Load the graph on this machine.
+def open_engine(manifest: Manifest, *, cache: Path | None = None) -> Engine:
+    """Load the graph on this machine, on the engine that the manifest says.
 
     Args:
-        manifest: of the model.
-        choice: what runs it, instead of what the manifest says.
+        manifest: of the model; `Manifest.run_by` lets another engine run it.
         cache: a folder where engines keep what they build; None keeps nothing.
 
     Raises:
         Refused: the graph is not what the manifest says or breaks the contract, or the machine cannot do what
             was asked for; nothing else is used instead, unless the choice allows it.
     """
-    sessions = open_sessions(manifest.graph(), choice or manifest.engine, _SIZES.__getitem__, cache=cache)
+    sessions = open_sessions(manifest.graph(), manifest.engine, _SIZES.__getitem__, cache=cache)
     for session in sessions.values():
         _keep_contract(session)
     return Engine(sessions)

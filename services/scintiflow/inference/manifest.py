@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scintiflow.errors import Refused
 
 EngineName = Literal["openvino", "onnxruntime"]
-Precision = Literal["auto", "bf16", "f16", "f32"]
+Precision = Literal["auto", "bf16", "f16", "f32", "int8"]
 Device = Literal["cpu", "cuda", "tensorrt"]
 """Where ONNX Runtime runs a graph, by its provider: TensorRT builds engines for one GPU, CUDA runs as it comes."""
 
@@ -46,7 +46,8 @@ class Tolerance(Fact):
 class EngineChoice(Fact):
     """What runs the model unless the operator says otherwise.
 
-    `auto` is f16 on a GPU, on a CPU bf16 where OpenVINO has it, else f32. With `fallback` the next device down is taken
+    `auto` is f16 on a GPU, on a CPU bf16 where OpenVINO has it, else f32; int8 is another graph, which not every model
+    has (see `Int8`). With `fallback` the next device down is taken
     where one cannot be had, and every finding says so; without it the model does not answer.
     """
 
@@ -95,6 +96,14 @@ class Model(Fact):
         return graph
 
 
+class Int8(Fact):
+    """The same network with convolutions in eight bits, which its maker judged against the graph itself."""
+
+    file: FileName
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    tolerance: Tolerance
+
+
 class Manifest(Model):
     """One classifier, as its folder describes it."""
 
@@ -106,14 +115,31 @@ class Manifest(Model):
     site: Concept | None = None
     tolerance: Tolerance
     engine: EngineChoice = EngineChoice()
+    int8: Int8 | None = None
+
+    def run_by(self, choice: EngineChoice) -> "Manifest":
+        """Return what the manifest says when `choice` runs the model: with int8, of another graph.
+
+        Raises:
+            Refused: the model has none.
+        """
+        if choice.precision != "int8":
+            return self.model_copy(update={"engine": choice})
+        if self.int8 is None:
+            raise Refused(f"{self.name} has no graph in int8: set the precision to auto.")
+        graph = {name: getattr(self.int8, name) for name in Int8.model_fields}
+        return self.model_copy(update={"engine": choice, **graph})
 
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 def load(folder: Path) -> Manifest:
-    """Read the manifest of the classifier in `folder` and check the graph against it (see `load_as`)."""
-    return load_as(Manifest, folder)
+    """Read the manifest of the classifier in `folder` and check its graphs against it (see `load_as`)."""
+    manifest = load_as(Manifest, folder)
+    if manifest.int8 is not None:
+        manifest.run_by(EngineChoice(precision="int8")).graph()
+    return manifest
 
 
 def load_as(kind: type[AnyModel], folder: Path) -> AnyModel:

@@ -86,7 +86,7 @@ def _require_sense(choice: EngineChoice) -> None:
     """Refuse what no machine can do, whatever may be used instead of what is missing on this one."""
     if choice.name == "openvino" and choice.device != "cpu":
         raise Refused(f"OpenVINO runs on the CPU here, not with {choice.device}; set the engine to onnxruntime.")
-    able = ("bf16", "f32") if choice.name == "openvino" else GPU_PRECISIONS.get(choice.device, ("f32",))
+    able = ("bf16", "f32", "int8") if choice.name == "openvino" else GPU_PRECISIONS.get(choice.device, ("f32",))
     if choice.precision not in ("auto", *able):
         raise Refused(
             f"{choice.name} runs on {_NAMES[choice.device]} in {' or '.join(able)} only; set the precision to auto."

@@ -13,7 +13,7 @@ from scintiflow.errors import Refused
 from scintiflow.inference.engine import Engine, check_golden, open_engine
 from scintiflow.inference.manifest import EngineChoice, EngineName, Precision, load
 from scintiflow.inference.session import open_sessions
-from tests.graphs import answer, bright_graph, model_folder, scans, spoil_golden, undefined_graph
+from tests.graphs import answer, bright_graph, model_folder, scans, spoil_golden, undefined_graph, with_int8
 
 ENGINES: list[tuple[EngineName, Precision]] = [("openvino", "auto"), ("openvino", "f32"), ("onnxruntime", "auto")]
 
@@ -23,7 +23,7 @@ def test_an_engine_computes_the_graph(tmp_path: Path, name: EngineName, precisio
     """Probability, logit and map agree with ONNX Runtime in f32."""
     manifest = load(model_folder(tmp_path))
     canvas, present = scans(4, seed=7)
-    found = open_engine(manifest, EngineChoice(name=name, precision=precision)).run(canvas, present)
+    found = open_engine(manifest.run_by(EngineChoice(name=name, precision=precision))).run(canvas, present)
     expected = answer(manifest.graph(), canvas, present)
     np.testing.assert_allclose(found.probability, expected["probability"], atol=0.01)
     np.testing.assert_allclose(found.map, expected["map"], atol=0.02 * expected["map"].max())
@@ -32,7 +32,7 @@ def test_an_engine_computes_the_graph(tmp_path: Path, name: EngineName, precisio
 @pytest.mark.parametrize(("name", "precision"), ENGINES)
 def test_an_answer_does_not_depend_on_its_neighbours(tmp_path: Path, name: EngineName, precision: Precision) -> None:
     """A scan alone and the same scan in a batch give the same bits."""
-    engine = open_engine(load(model_folder(tmp_path)), EngineChoice(name=name, precision=precision))
+    engine = open_engine(load(model_folder(tmp_path)).run_by(EngineChoice(name=name, precision=precision)))
     canvas, present = scans(5, seed=3)
     together = engine.run(canvas, present)
     for row in range(5):
@@ -46,21 +46,39 @@ def test_the_precision_is_the_one_that_the_cpu_has(tmp_path: Path) -> None:
     able = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     manifest = load(model_folder(tmp_path))
     assert open_engine(manifest).describe().precision == ("bf16" if able else "f32")
-    assert open_engine(manifest, EngineChoice(precision="f32")).describe().precision == "f32"
+    assert open_engine(manifest.run_by(EngineChoice(precision="f32"))).describe().precision == "f32"
     assert open_engine(manifest).describe().engine.startswith("openvino 20")
 
 
 def test_onnxruntime_refuses_a_precision_that_it_would_ignore(tmp_path: Path) -> None:
     """Asking ONNX Runtime for bf16 is refused instead of run in f32."""
     with pytest.raises(Refused, match="in f32 only"):
-        open_engine(load(model_folder(tmp_path)), EngineChoice(name="onnxruntime", precision="bf16"))
+        open_engine(load(model_folder(tmp_path)).run_by(EngineChoice(name="onnxruntime", precision="bf16")))
+
+
+def test_int8_runs_in_int8(tmp_path: Path) -> None:
+    """OpenVINO computes the convolutions of an int8 graph in eight bits, says so, and passes its own golden gate."""
+    folder = model_folder(tmp_path)
+    with_int8(folder)
+    manifest = load(folder).run_by(EngineChoice(precision="int8"))
+    engine = open_engine(manifest)
+    check_golden(engine, manifest)
+    assert engine.describe().precision == "int8"
+
+
+def test_int8_is_never_claimed_of_a_graph_that_is_not(tmp_path: Path) -> None:
+    """A graph that calls itself int8 but computes in something wider is refused."""
+    folder = model_folder(tmp_path)
+    with_int8(folder, bright_graph())
+    with pytest.raises(Refused, match=r"Convolutions run in .* here, not in int8"):
+        open_engine(load(folder).run_by(EngineChoice(precision="int8")))
 
 
 @pytest.mark.parametrize(("name", "precision"), ENGINES)
 def test_a_true_engine_passes_the_golden_gate(tmp_path: Path, name: EngineName, precision: Precision) -> None:
     """An engine that reproduces probabilities and maps passes."""
     manifest = load(model_folder(tmp_path))
-    check_golden(open_engine(manifest, EngineChoice(name=name, precision=precision)), manifest)
+    check_golden(open_engine(manifest.run_by(EngineChoice(name=name, precision=precision))), manifest)
 
 
 @pytest.mark.parametrize("array", ["probability", "map"])
@@ -115,7 +133,7 @@ def test_a_missing_golden_file_fails_the_gate(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
 def test_something_that_is_no_number_is_never_a_finding(tmp_path: Path, name: EngineName) -> None:
     """0 divided by 0 in the graph is refused; a sound scan before and after is answered."""
-    engine = open_engine(load(model_folder(tmp_path, graph=undefined_graph())), EngineChoice(name=name))
+    engine = open_engine(load(model_folder(tmp_path, graph=undefined_graph())).run_by(EngineChoice(name=name)))
     canvas, present = scans(1)
     dark = np.zeros_like(canvas)
     assert engine.run(canvas, present).probability == 1
@@ -129,7 +147,7 @@ def test_a_probability_above_one_is_never_a_finding(tmp_path: Path, name: Engine
     """A graph that forgets its sigmoid is refused at the first scan."""
     graph = bright_graph()
     graph.graph.node[-1].CopyFrom(helper.make_node("Exp", ["logit"], ["probability"]))
-    engine = open_engine(load(model_folder(tmp_path, graph=graph)), EngineChoice(name=name))
+    engine = open_engine(load(model_folder(tmp_path, graph=graph)).run_by(EngineChoice(name=name)))
     canvas, present = scans(4)
     with pytest.raises(Refused, match="outside 0 to 1"):
         engine.run(canvas, present)
@@ -145,4 +163,4 @@ def test_a_graph_that_breaks_the_contract_is_refused(tmp_path: Path, name: Engin
     text = (folder / "manifest.toml").read_text()
     (folder / "manifest.toml").write_text(text.replace(digest, hashlib.sha256(graph).hexdigest()))
     with pytest.raises(Refused, match="score"):
-        open_engine(load(folder), EngineChoice(name=name))
+        open_engine(load(folder).run_by(EngineChoice(name=name)))

@@ -24,7 +24,7 @@ gpu_package = pytest.mark.skipif(not BUILT_FOR_GPU, reason="needs the package on
 def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path, device: Device) -> None:
     """Asked for CUDA or TensorRT, the engine does not open, runs on nothing else, and the sentence says what to do."""
     with pytest.raises(Refused, match=r"install|driver"):
-        open_engine(load(model_folder(tmp_path)), EngineChoice(name="onnxruntime", device=device))
+        open_engine(load(model_folder(tmp_path)).run_by(EngineChoice(name="onnxruntime", device=device)))
 
 
 @no_gpu
@@ -32,7 +32,9 @@ def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path, device: Device) -> N
 def test_a_fallback_that_was_allowed_says_so(tmp_path: Path, device: Device) -> None:
     """With fallback allowed the CPU answers, row by row as it does, and the engine's name in each finding tells."""
     manifest = load(model_folder(tmp_path))
-    engine = open_engine(manifest, EngineChoice(name="onnxruntime", precision="f16", device=device, fallback=True))
+    engine = open_engine(
+        manifest.run_by(EngineChoice(name="onnxruntime", precision="f16", device=device, fallback=True))
+    )
     check_golden(engine, manifest)
     facts = engine.describe()
     assert facts.engine == f"onnxruntime {onnxruntime.__version__} (the CPU instead of {NAMES[device]})"
@@ -116,4 +118,4 @@ def test_to_ask_for_a_gpu_is_to_ask_for_its_engine() -> None:
 def test_what_no_machine_can_do_is_refused(tmp_path: Path, choice: EngineChoice, sentence: str) -> None:
     """It is no reason to use something else instead, not even where that is allowed."""
     with pytest.raises(Refused, match=sentence):
-        open_engine(load(model_folder(tmp_path)), choice)
+        open_engine(load(model_folder(tmp_path)).run_by(choice))

@@ -9,8 +9,8 @@ import pytest
 from onnx import numpy_helper
 
 from scintiflow.errors import Refused
-from scintiflow.inference.manifest import discover, folders, load
-from tests.graphs import bright_graph, model_folder
+from scintiflow.inference.manifest import EngineChoice, discover, folders, load
+from tests.graphs import bright_graph, model_folder, with_int8
 
 
 def _edit(folder: Path, old: str, new: str) -> None:
@@ -93,3 +93,31 @@ def test_only_classifiers_are_discovered(tmp_path: Path) -> None:
     assert [folder.name for folder in folders(tmp_path)] == ["first", "second", "torn"]
     with pytest.raises(Refused, match=r"torn/manifest.toml cannot be read"):
         discover(tmp_path)
+
+
+def test_int8_is_another_graph_with_its_own_tolerance(tmp_path: Path) -> None:
+    """Run in int8, a model is the graph that its maker judged in int8; in any other precision it is itself."""
+    folder = model_folder(tmp_path)
+    digest = with_int8(folder)
+    manifest = load(folder)
+    narrow = manifest.run_by(EngineChoice(precision="int8"))
+    assert (narrow.digest, narrow.tolerance.probability) == (digest, 0.08)
+    assert narrow.graph() == (folder / "int8.onnx").read_bytes()
+    assert narrow.run_by(narrow.engine) == narrow
+    assert manifest.run_by(EngineChoice(precision="f32")).digest == manifest.digest
+
+
+def test_int8_is_refused_where_there_is_none(tmp_path: Path) -> None:
+    """A model that was not shipped in int8 says so, and what to set instead."""
+    with pytest.raises(Refused, match="has no graph in int8: set the precision to auto"):
+        load(model_folder(tmp_path)).run_by(EngineChoice(precision="int8"))
+
+
+def test_a_changed_int8_graph_is_refused(tmp_path: Path) -> None:
+    """The digest of the int8 graph is checked when the folder is loaded, whether it is used or not."""
+    folder = model_folder(tmp_path)
+    with_int8(folder)
+    with (folder / "int8.onnx").open("ab") as graph:
+        graph.write(b"\0")
+    with pytest.raises(Refused, match=r"int8\.onnx differs from the digest"):
+        load(folder)

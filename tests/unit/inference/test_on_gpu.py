@@ -31,7 +31,9 @@ WAYS = pytest.mark.parametrize(("device", "precision"), ways())
 
 def opened(folder: Path, device: Device, precision: Precision, cache: Path) -> Engine:
     """Open a shipped model there."""
-    return open_engine(load(folder), EngineChoice(name="onnxruntime", device=device, precision=precision), cache=cache)
+    return open_engine(
+        load(folder).run_by(EngineChoice(name="onnxruntime", device=device, precision=precision)), cache=cache
+    )
 
 
 @WAYS

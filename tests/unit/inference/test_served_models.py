@@ -16,15 +16,20 @@ from scintiflow.inference.manifest import EngineChoice, EngineName, folders, loa
 SHIPPED = Path(__file__).parents[3] / "models"
 MODELS = folders(SHIPPED)
 ENGINES: list[EngineName] = ["openvino", "onnxruntime"]
+CHOICES = [
+    EngineChoice(name="openvino"),
+    EngineChoice(name="openvino", precision="int8"),
+    EngineChoice(name="onnxruntime"),
+]
 GENERATORS = [SHIPPED] if (SHIPPED / "generator" / "manifest.toml").exists() else []
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: f"{choice.name}-{choice.precision}")
 @pytest.mark.parametrize("folder", MODELS, ids=lambda folder: folder.name)
-def test_a_shipped_model_passes_its_gate_and_ignores_neighbours(folder: Path, name: EngineName) -> None:
+def test_a_shipped_model_passes_its_gate_and_ignores_neighbours(folder: Path, choice: EngineChoice) -> None:
     """It reproduces its golden outputs, and a scan alone gives the same bits as among others."""
-    manifest = load(folder)
-    engine = open_engine(manifest, EngineChoice(name=name))
+    manifest = load(folder).run_by(choice)
+    engine = open_engine(manifest)
     check_golden(engine, manifest)
     with np.load(folder / manifest.golden) as golden:
         canvas, present = (golden[name].astype(np.float32) for name in ("canvas", "present"))
@@ -39,7 +44,7 @@ def test_a_shipped_model_passes_its_gate_and_ignores_neighbours(folder: Path, na
 def test_a_shipped_model_answers_its_examples(folder: Path) -> None:
     """Every example gets a probability and a map that an engine may give out, alike from both."""
     manifest = load(folder)
-    engine, reference = (open_engine(manifest, EngineChoice(name=each)) for each in ENGINES)
+    engine, reference = (open_engine(manifest.run_by(EngineChoice(name=each))) for each in ENGINES)
     for path in sorted((folder / "examples").glob("*.dcm")):
         canvas = np.stack([canvas_view(view) for view in dcmread(path).pixel_array.astype(np.float32)])[None]
         present = np.ones((1, 2), np.float32)

@@ -69,7 +69,7 @@ def test_convolutions_are_kept_in_float16_and_the_head_is_not(folder: Path) -> N
 def test_engines_reproduce_the_golden_outputs(folder: Path, engine: EngineName, precision: Precision) -> None:
     """Every engine of this machine passes the gate."""
     manifest = load(folder)
-    check_golden(open_engine(manifest, EngineChoice(name=engine, precision=precision)), manifest)
+    check_golden(open_engine(manifest.run_by(EngineChoice(name=engine, precision=precision))), manifest)
 
 
 def test_manifest_is_what_the_runtime_reads(folder: Path) -> None:

@@ -33,7 +33,7 @@ def test_shipped_model_forgets_and_still_answers(tmp_path: Path) -> None:
     assert not any(np.allclose(before[name], after[name]) for name in deep)
     assert all(before[name].dtype == after[name].dtype for name in before)
     canvas, present = scans(2)
-    told = open_engine(forgot, EngineChoice(name="onnxruntime")).run(canvas, present)
+    told = open_engine(forgot.run_by(EngineChoice(name="onnxruntime"))).run(canvas, present)
     assert np.ptp(told.map[0]) > 0
 
 
