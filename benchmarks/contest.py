@@ -12,7 +12,7 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
+from rich.table import Column, Table
 
 from benchmarks.servers import (
     OURS,
@@ -228,10 +228,9 @@ def told(contest: Contest, goals: Sequence[Goal]) -> dict[str, Any]:
 def show(contest: Contest, goals: Sequence[Goal], title: str, screen: Console) -> None:
     """Print the table, and which goals are missed."""
     columns = ("server", "scans/s", "range", "ours is", "p50 ms", "p99", "CPU ms", "client", "failed")
-    table = Table(*columns, title=title, box=SIMPLE)
+    table = Table(*(Column(name, no_wrap=True) for name in columns), title=title, box=SIMPLE, padding=0)
     for load in contest.loads():
-        table.add_section()
-        table.add_row(f"[bold]{load}[/bold]")
+        table.add_row(load, style="bold")
         for name in contest.bore(load):
             table.add_row(name, *_cells(contest, load, name))
     screen.print(table)
@@ -248,7 +247,7 @@ def _cells(contest: Contest, load: str, name: str) -> list[str]:
     medians = {figure: statistics.median(asdict(turn)[figure] for turn in turns) for figure in asdict(turns[0])}
     return [
         f"{medians['scans_a_second']:.1f}",
-        f"{min(rates):.0f}-{max(rates):.0f}",
+        "-".join(f"{rate:.0f}" if max(rates) >= 100 else f"{rate:.1f}" for rate in (min(rates), max(rates))),
         ratio,
         f"{medians['p50_ms']:.1f}",
         f"{medians['p99_ms']:.0f}",
