@@ -1,5 +1,6 @@
 # scintiflow: `make demo` shows it, `make test` proves it, `make run` keeps it up.
 PYTHON ?= python3
+DEBIAN_PYTHON ?= /usr/bin/python3
 BIN := .venv/bin
 EXTRAS ?= cpu,dev
 N ?= 50
@@ -10,7 +11,7 @@ LONG := tests/unit/scintilab/generator tests/unit/scintilab/studies
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install proto check test drill faults workshop gpu-choices demo run lab models models-quick generator evaluate int8 studies clean
+.PHONY: help install proto check test drill faults workshop gpu-choices rivals demo run lab models models-quick generator evaluate int8 studies clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +53,23 @@ gpu-choices: .venv-gpu/installed ## what is decided about a GPU before there is 
 .venv-gpu/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-gpu
 	.venv-gpu/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . onnxruntime-gpu onnx pytest hypothesis
+	touch $@
+
+rivals: .venv-rivals/installed .venv-triton/installed ## what benchmarks of servers compare ours with, in environments of its own
+
+# The engine, and what the modules around it import; ours is found where it is.
+ENGINE = $$(grep -E '^(openvino|pydantic-settings|pydicom|structlog)==' constraints.txt)
+
+.venv-rivals/installed: benchmarks/rivals/requirements.txt constraints.txt
+	$(PYTHON) -m venv .venv-rivals
+	.venv-rivals/bin/python -m pip install --quiet --disable-pip-version-check --requirement $< $(ENGINE)
+	.venv-rivals/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+.venv-triton/installed: benchmarks/rivals/requirements-triton.txt constraints.txt
+	$(DEBIAN_PYTHON) -m venv .venv-triton
+	.venv-triton/bin/python -m pip install --quiet --disable-pip-version-check --requirement $< $(ENGINE)
+	.venv-triton/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
 demo: install ## send example scans round the whole line and look at the results
@@ -97,4 +115,4 @@ studies: lab ## judge the shipped generator: likeness and labels, copies, augmen
 	for study in quality privacy augmentation; do $(BIN)/python -m scintilab.studies $$study || exit 1; done
 
 clean: ## remove what was set up and what was made
-	rm -rf .venv .venv-gpu var demo build
+	rm -rf .venv .venv-gpu .venv-rivals .venv-triton var demo build

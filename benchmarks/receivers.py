@@ -1,7 +1,6 @@
 """Receivers that a benchmark compares: ours, and those that people run today, each in processes of its own."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from benchmarks.processes import cpu_seconds, running
 from scintiflow.config import PORTS
 from scintiflow.up import redis_command
 from tests.ports import free_offset, free_port
@@ -34,12 +34,7 @@ class Receiver:
 
     def cpu_seconds(self) -> float:
         """Return the CPU time of all its processes so far, those that have ended included."""
-        while True:
-            try:
-                alive = [self.process, *self.process.children(recursive=True)]
-                return sum(sum(each.cpu_times()[:4]) for each in alive)
-            except psutil.NoSuchProcess:  # one ended meanwhile: its time is in its parent's now
-                continue
+        return cpu_seconds(self.process)
 
 
 @contextmanager
@@ -57,7 +52,7 @@ def ours(folder: Path) -> Iterator[Receiver]:
         "SCINTIFLOW_RECEIVER_MAXIMUM_BACKLOG": str(10**9),  # no keeper is there to work on it
     }
     command = [sys.executable, "-m", "scintiflow.receiver"]
-    with _running(list(redis), {}), _running(command, settings) as process:
+    with running(list(redis), {}), running(command, settings) as process:
         yield _ready(PORTS["dicom"] + offset, process, lambda: _names(data / "studies"))
 
 
@@ -65,7 +60,7 @@ def ours(folder: Path) -> Iterator[Receiver]:
 def bare_pynetdicom(folder: Path) -> Iterator[Receiver]:
     """Run pynetdicom as it comes."""
     port = free_port()
-    with _running([sys.executable, "benchmarks/bare_pynetdicom.py", str(port), str(folder)], {}) as process:
+    with running([sys.executable, "benchmarks/bare_pynetdicom.py", str(port), str(folder)], {}) as process:
         yield _ready(port, process, lambda: _names(folder))
 
 
@@ -74,7 +69,7 @@ def storescp(folder: Path) -> Iterator[Receiver]:
     """Run DCMTK's receiver with a process for each association; it never calls fsync."""
     port = free_port()
     command = [STORESCP, "--fork", "--max-pdu", str(LARGEST_PDU), "-aet", AE_TITLE, "-od", str(folder), str(port)]
-    with _running(command, WITHOUT_DELAY) as process:
+    with running(command, WITHOUT_DELAY) as process:
         yield _ready(port, process, lambda: _names(folder))
 
 
@@ -95,7 +90,7 @@ def orthanc(folder: Path) -> Iterator[Receiver]:
     }
     (folder / "orthanc.json").write_text(json.dumps(configuration))
     address = f"http://127.0.0.1:{http_port}/statistics"
-    with _running([ORTHANC, str(folder / "orthanc.json")], WITHOUT_DELAY) as process:
+    with running([ORTHANC, str(folder / "orthanc.json")], WITHOUT_DELAY) as process:
         yield _ready(port, process, lambda: int(httpx.get(address).json()["CountInstances"]))
 
 
@@ -105,20 +100,6 @@ RECEIVERS = {
     "storescp": storescp,  # nothing synced
     "pynetdicom": bare_pynetdicom,  # nothing synced
 }
-
-
-@contextmanager
-def _running(command: list[str], settings: dict[str, str]) -> Iterator[psutil.Process]:
-    silence = subprocess.DEVNULL
-    with subprocess.Popen(command, env=os.environ | settings, stdout=silence, stderr=silence) as process:
-        try:
-            yield psutil.Process(process.pid)
-        finally:
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
 
 
 def _ready(port: int, process: psutil.Process, kept: Callable[[], set[str] | int]) -> Receiver:
