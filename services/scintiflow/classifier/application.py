@@ -11,7 +11,7 @@ from scintiflow.classifier.metrics import REQUESTS
 from scintiflow.classifier.openapi import document
 from scintiflow.classifier.roster import Roster
 from scintiflow.serving.exchange import everything_else
-from scintiflow.serving.probes import show_metrics
+from scintiflow.serving.probes import probes
 
 
 def application(roster: Roster, *, maximum_body: int, deadline: float) -> Starlette:
@@ -21,7 +21,7 @@ def application(roster: Roster, *, maximum_body: int, deadline: float) -> Starle
             *InferenceProtocol(roster, maximum_body, deadline).routes(),
             *Classification(roster, maximum_body, deadline).routes(),
             Route("/openapi.json", _openapi),
-            Route("/metrics", show_metrics),
+            *probes(roster.trouble),
             everything_else(REQUESTS),
         ],
         lifespan=lambda _: roster.opened(),

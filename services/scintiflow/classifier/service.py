@@ -2,15 +2,11 @@
 
 import bentoml
 
+from scintiflow.serving.direct import Direct
 
-# BentoML's own metrics and access log are off: both would name every path that a stranger asks for.
-@bentoml.service(
-    name="classifier",
-    workers=1,
-    traffic={"timeout": 60, "max_concurrency": 64},
-    metrics={"enabled": False},
-    logging={"access": {"enabled": False}},
-)
+
+# BentoML's own metrics are off: ours would stand among them.
+@bentoml.service(name="classifier", workers=1, service_class=Direct, metrics={"enabled": False})
 class Classifier:
     """Every classifier under models/, behind the Open Inference Protocol v2 and `POST /classify`."""
 

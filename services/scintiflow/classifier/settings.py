@@ -17,8 +17,8 @@ class ClassifierSettings(EngineSettings):
     """Scans in one batch; else one on a CPU, which answers eight in eight times the time of one, and 16 on a GPU."""
     maximum_delay_seconds: float = Field(default=0, ge=0)
     """How long a batch waits for company."""
-    maximum_waiting: int = Field(default=64, ge=1)
-    """Scans that may wait for one model."""
+    maximum_waiting: int = Field(default=256, ge=1)
+    """Scans that may wait for one model, 1 MiB each; what is not answered by its deadline is told so."""
     deadline_seconds: float = Field(default=25, gt=0, lt=60)
     """Below the router's own patience, so that it hears why."""
     maximum_body_bytes: int = Field(default=64 << 20, ge=1 << 20)

@@ -11,7 +11,6 @@ from scintiflow.config import Deployment
 from scintiflow.inference.batcher import Batcher
 from scintiflow.inference.engine import open_engine
 from scintiflow.serving.bento import stay_with_supervisor
-from scintiflow.serving.probes import Probes
 from scintiflow.telemetry import configure_logging
 
 
@@ -35,4 +34,3 @@ def equip(service: "bentoml.Service[object]") -> None:
     service.mount_asgi_app(
         application(roster, maximum_body=settings.maximum_body_bytes, deadline=settings.deadline_seconds)
     )
-    service.add_asgi_middleware(Probes, trouble=roster.trouble)

@@ -77,12 +77,13 @@ async def read_body(request: Request, limit: int) -> bytes:
     too_large = HTTPException(413, f"The body may hold {limit} bytes; send less at a time.")
     if int(request.headers.get("content-length", 0)) > limit:
         raise too_large
-    body = bytearray()
+    chunks, size = [], 0
     try:
         async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
                 raise too_large
     except ClientDisconnect as error:
         raise HTTPException(400, "The connection ended before the body did.") from error
-    return bytes(body)
+    return b"".join(chunks)

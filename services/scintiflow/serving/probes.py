@@ -6,29 +6,23 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import Route
 
 
-class Probes:
-    """Answers /livez and /readyz before BentoML does, whose answers cannot carry a reason."""
+def probes(trouble: Callable[[], str | None]) -> list[Route]:
+    """Return their routes; `trouble` says why the process is not ready, and None where it is."""
 
-    def __init__(self, app: ASGIApp, trouble: Callable[[], str | None]) -> None:
-        self._app = app
-        self._trouble = trouble
+    async def ready(request: Request) -> Response:
+        reason = trouble()
+        return JSONResponse({"ready": reason is None, "reason": reason}, 200 if reason is None else 503)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the two probes, pass everything else on."""
-        match scope.get("path"):
-            case "/livez":
-                await JSONResponse({"alive": True})(scope, receive, send)
-            case "/readyz":
-                reason = self._trouble()
-                status = 200 if reason is None else 503
-                await JSONResponse({"ready": reason is None, "reason": reason}, status)(scope, receive, send)
-            case _:
-                await self._app(scope, receive, send)
+    return [Route("/livez", _alive), Route("/readyz", ready), Route("/metrics", _metrics)]
 
 
-async def show_metrics(request: Request) -> Response:
+async def _alive(request: Request) -> Response:
+    return JSONResponse({"alive": True})
+
+
+async def _metrics(request: Request) -> Response:
     """Answer with everything that the process counts, as Prometheus reads it."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

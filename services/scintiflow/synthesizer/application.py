@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from scintiflow.serving.exchange import everything_else
-from scintiflow.serving.probes import show_metrics
+from scintiflow.serving.probes import probes
 from scintiflow.store import Store
 from scintiflow.synthesizer.batches import Batches
 from scintiflow.synthesizer.collection import Collection
@@ -43,7 +43,7 @@ def application(served: Served, store: Store, settings: SynthesizerSettings) -> 
             *at_once.routes(),
             *Collection(served, batches, store, settings).routes(),
             Route("/openapi.json", openapi),
-            Route("/metrics", show_metrics),
+            *probes(served.trouble),
             everything_else(REQUESTS),
         ],
         lifespan=working,

@@ -2,16 +2,11 @@
 
 import bentoml
 
+from scintiflow.serving.direct import Direct
 
-# BentoML's own metrics and access log are off: both would name every path that a stranger asks for. How many may ask
-# at a time is for the service to say, with a sentence and Retry-After.
-@bentoml.service(
-    name="synthesizer",
-    workers=1,
-    traffic={"timeout": 180},
-    metrics={"enabled": False},
-    logging={"access": {"enabled": False}},
-)
+
+# BentoML's own metrics are off: ours would stand among them.
+@bentoml.service(name="synthesizer", workers=1, service_class=Direct, metrics={"enabled": False})
 class Synthesizer:
     """The generator under models/, behind `POST /v1/generate` and `/v1/batches`."""
 

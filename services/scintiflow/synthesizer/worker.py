@@ -4,7 +4,6 @@ import bentoml
 
 from scintiflow.config import Deployment
 from scintiflow.serving.bento import stay_with_supervisor
-from scintiflow.serving.probes import Probes
 from scintiflow.store import Store
 from scintiflow.synthesizer.application import application
 from scintiflow.synthesizer.served import Served
@@ -22,4 +21,3 @@ def equip(service: "bentoml.Service[object]") -> None:
     store = Store(deployment.data / "synthesis")
     store.data.mkdir(parents=True, exist_ok=True)
     service.mount_asgi_app(application(served, store, settings))
-    service.add_asgi_middleware(Probes, trouble=served.trouble)
