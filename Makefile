@@ -10,7 +10,7 @@ LONG := tests/unit/scintilab/generator tests/unit/scintilab/studies
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install proto check test drill faults workshop gpu-choices demo run lab models models-quick generator evaluate studies clean
+.PHONY: help install proto check test drill faults workshop gpu-choices demo run lab models models-quick generator evaluate studies monitoring dashboards-preview clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -92,6 +92,9 @@ evaluate: lab ## judge the shipped models on five sites: evaluation.json, CARD.m
 
 studies: lab ## judge the shipped generator: likeness and labels, copies, augmentation; goes on where it was stopped
 	for study in quality privacy augmentation; do $(BIN)/python -m scintilab.studies $$study || exit 1; done
+
+monitoring: install ## write what k8s/monitoring has from code: METRICS.md and the dashboards
+	$(BIN)/python -m k8s.monitoring
 
 clean: ## remove what was set up and what was made
 	rm -rf .venv .venv-gpu var demo build

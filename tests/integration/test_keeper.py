@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 from pydicom import Dataset
 from redis import Redis
 
@@ -23,6 +24,7 @@ from scintiflow.dicom.writing import Patient, whole_body_image
 from scintiflow.keeper.deadlines import Deadlines
 from scintiflow.keeper.keep import Keeper
 from scintiflow.keeper.lease import Lease
+from scintiflow.keeper.punctuality import Punctuality
 from scintiflow.keeper.retention import expire
 from scintiflow.keeper.settings import KeeperSettings
 from scintiflow.records import Outcome, marker_path, note, read_record
@@ -74,6 +76,7 @@ def a_keeper(store: Store, redis: Redis, settings: KeeperSettings = SETTINGS) ->
         Lease(redis),
         settings,
         Clock(store),
+        Punctuality([], settings.result_seconds, since=time.time()),
     )
 
 
@@ -187,6 +190,22 @@ def test_results_for_a_destination_that_is_gone_are_parked(store: Store, redis: 
         note(store, FOLDER, "reported", revision=1, deliveries=[delivery])
         outcome = wait_for(lambda: (o := read_record(store, FOLDER).outcome).state == "parked" and o)
     assert outcome.reason == "old-pacs is no longer in scintiflow.toml; add it again and replay."
+
+
+def parked() -> float | None:
+    """How many studies need a person, as Prometheus sees it."""
+    return REGISTRY.get_sample_value("scintiflow_keeper_parked")
+
+
+def test_a_parked_study_needs_a_person_until_retention_took_it(store: Store, redis: Redis) -> None:
+    """Nobody can help a study whose objects are gone, so it is not among those that wait for a person."""
+    with keeping(a_keeper(store, redis)):
+        arrive(store, redis, a_scan(180, 0))
+        queued(redis)
+        note(store, FOLDER, "parked", stage="read", revision=1, reason="No pixels.")
+        wait_for(lambda: parked() == 1)
+        expire(store, read_record(store, FOLDER), "its time is over")
+        wait_for(lambda: parked() == 0)
 
 
 def test_the_same_scan_again_is_no_revision(store: Store, redis: Redis) -> None:
