@@ -96,5 +96,8 @@ studies: lab ## judge the shipped generator: likeness and labels, copies, augmen
 monitoring: install ## write what k8s/monitoring has from code: METRICS.md and the dashboards
 	$(BIN)/python -m k8s.monitoring
 
+dashboards-preview: install ## draw the dashboards of an installation at work, without Grafana, into build/dashboards
+	$(BIN)/python -m tests.monitored
+
 clean: ## remove what was set up and what was made
 	rm -rf .venv .venv-gpu var demo build

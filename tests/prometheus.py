@@ -25,6 +25,11 @@ class Prometheus:
 
     http: httpx.Client
 
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return str(self.http.base_url)
+
     def series(self) -> list[Labels]:
         """Return the labels of every series that it holds, the name among them."""
         return self._ask("series", **{"match[]": '{__name__!=""}'})

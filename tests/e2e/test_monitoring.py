@@ -1,62 +1,52 @@
 """What an operator sees: a real Prometheus scrapes every process of the line while a study and a batch go through."""
 
+import json
+import math
 import re
 from collections.abc import Callable, Iterator
 
-import httpx
 import pytest
 from pydicom import Dataset
 
+from k8s.monitoring.preview import DASHBOARDS
 from k8s.monitoring.vocabulary import LABELS, everything
-from tests.graphs import generator_folder, skeleton_and_heart
-from tests.nvml import stand_in_driver
+from tests.monitored import Monitored, monitored
 from tests.pacs import Pacs
-from tests.prometheus import PROGRAM, Labels, Prometheus, running_prometheus
-from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack, send
-from tests.synthesis import ask, has_made
-from tests.waiting import wait_for
+from tests.prometheus import PROGRAM, Labels, Prometheus
 
 PROMETHEUS_OWN = re.compile(r"up|scrape_\w+|ALERTS(_FOR_STATE)?|\w+:.*")
 """What it adds by itself, and what recording rules make: only they have colons in their names."""
 ADDED_LABELS = {"__name__", "job", "instance", "process", "le"}
 UID_LIKE = re.compile(r"\b\d+(\.\d+){4,}")
 SCANS = 8
+PANELS = [panel for path in sorted(DASHBOARDS.glob("*.json")) for panel in json.loads(path.read_text())["panels"]]
+QUERIES = sorted({target["expr"] for panel in PANELS for target in panel.get("targets", ())})
 
 pytestmark = pytest.mark.peers
 
 
 @pytest.fixture(scope="module")
-def stack(pacs: Pacs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An installation with two classifiers and a generator; its GPU is a stand-in driver's."""
-    folder = tmp_path_factory.mktemp("monitored")
-    models = skeleton_and_heart(folder / "models")
-    generator_folder(models)
-    settings = stand_in_driver(folder / "driver") | {"SCINTIFLOW_SYNTHESIZER_MINIMUM_FREE_BYTES": "0"}
-    with running_stack(folder, CONFIGURATION.format(port=pacs.port), models=models, **settings) as stack:
-        yield stack
+def line(pacs: Pacs, tmp_path_factory: pytest.TempPathFactory, peer: Callable[[str], str]) -> Iterator[Monitored]:
+    """An installation that Prometheus has scraped before anything went through it."""
+    with monitored(tmp_path_factory.mktemp("monitored"), pacs, peer(PROGRAM)) as line:
+        yield line
 
 
 @pytest.fixture(scope="module")
-def prometheus(
-    stack: Stack, tmp_path_factory: pytest.TempPathFactory, peer: Callable[[str], str]
-) -> Iterator[Prometheus]:
-    """A Prometheus that has scraped every process before anything went through it."""
-    with running_prometheus(peer(PROGRAM), tmp_path_factory.mktemp("prometheus"), stack.ports) as prometheus:
-        yield prometheus
+def prometheus(line: Monitored) -> Prometheus:
+    """The Prometheus beside it."""
+    return line.prometheus
 
 
 @pytest.fixture(scope="module")
-def study(stack: Stack, prometheus: Prometheus) -> Dataset:
-    """A scan that came back, and a batch that was made, both seen by Prometheus."""
-    scan = copies(EXAMPLES, 1)[0]
-    assert send(stack.dicom_port, [scan]) == [0x0000]
-    with httpx.Client(base_url=f"http://127.0.0.1:{stack.ports['synthesizer']}", timeout=60) as synthesizer:
-        batch = ask(synthesizer, count=SCANS, seed=1)
-        wait_for(lambda: has_made(synthesizer, batch, SCANS), 60)
-    assert stack.outcome(scan.StudyInstanceUID).state == "delivered"
-    judged = 'scintiflow_keeper_results_due_total{destination="pacs",outcome="in_time"} == 1'
-    wait_for(lambda: prometheus.value(judged), 60)
-    wait_for(lambda: prometheus.value(f"sum(scintiflow_synthesizer_scans_total) == {SCANS}"))
+def study(line: Monitored) -> Dataset:
+    """The second of two scans that came back beside two batches; Prometheus has seen the first before the second."""
+    for number in (1, 2):
+        with line.batch(SCANS):
+            scan = line.send_a_study()
+        line.has_seen(f'scintiflow_keeper_results_due_total{{destination="pacs",outcome="in_time"}} == {number}')
+        line.has_seen(f"sum(scintiflow_synthesizer_scans_total) == {number * SCANS}")
+        line.has_seen(f"sum(scintiflow_classifier_batch_rows_sum) == {2 * number}")
     return scan
 
 
@@ -96,6 +86,18 @@ def test_answers_are_counted_by_tracer(prometheus: Prometheus, study: Dataset) -
     assert sorted(tuple(sorted(one["metric"].items())) for one in counted) == [
         (("model", model), ("synthetic", "yes"), ("tracer", "bone")) for model in ("heart", "skeleton")
     ]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_every_query_of_a_dashboard_finds_something(prometheus: Prometheus, study: Dataset, query: str) -> None:
+    """After studies and batches no panel is empty; what GPUs show is a stand-in driver's, and says that it is asked."""
+    found = prometheus.value(query.replace("$__rate_interval", "5m"))
+    assert any(math.isfinite(float(one["value"][1])) for one in found), found
+
+
+def test_nothing_fires_while_all_is_well(prometheus: Prometheus, study: Dataset) -> None:
+    """The shipped rules are silent about an installation that works."""
+    assert prometheus.value('ALERTS{alertstate="firing"}') == []
 
 
 def _is_ours(series: Labels) -> bool:

@@ -28,13 +28,17 @@ ANSWERS = Counter(
     ["model", "tracer", "synthetic", "answer"],
 )
 
+# What is first seen at 1 has not grown, for Prometheus.
 for _outcome in ("reported", "read", "incomplete", "declined", "parked"):
-    STUDIES.labels(_outcome)  # what is first seen at 1 has not grown, for Prometheus
+    STUDIES.labels(_outcome)
+for _stage in ("wait", "decode", "classify", "encode"):
+    STAGE_SECONDS.labels(_stage)
 
 
 def count_finding(finding: Finding, *, synthetic: bool) -> None:
     """Count a finding of a study that is, or is not, marked as synthetic."""
     FINDINGS.labels(finding.model, Finding.Status.Name(finding.status).lower()).inc()
     if finding.HasField("positive"):
-        answer = "positive" if finding.positive else "negative"
-        ANSWERS.labels(finding.model, tracer_of(finding.notes), "yes" if synthetic else "no", answer).inc()
+        scan = (finding.model, tracer_of(finding.notes), "yes" if synthetic else "no")
+        for answer in ("positive", "negative"):
+            ANSWERS.labels(*scan, answer).inc((answer == "positive") == finding.positive)

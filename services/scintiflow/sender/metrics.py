@@ -33,6 +33,7 @@ END_TO_END_SECONDS = Histogram(
 def expect(destinations: Iterable[str]) -> None:
     """Show these destinations from the start: what is first seen at 1 has not grown, for Prometheus."""
     for destination in destinations:
-        PUT_OFF.labels(destination)
+        for metric in (PUT_OFF, DELIVER_SECONDS, END_TO_END_SECONDS):
+            metric.labels(destination)
         for outcome in _OUTCOMES:
             RESULTS.labels(destination, outcome)
