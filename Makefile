@@ -13,7 +13,7 @@ CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 .PHONY: help install proto check test drill faults workshop gpu-choices demo run lab models models-quick generator evaluate studies monitoring dashboards-preview clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 install: .venv/installed ## set up .venv with everything pinned
 

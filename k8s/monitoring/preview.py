@@ -26,7 +26,7 @@ from k8s.monitoring.panel import Unit
 DASHBOARDS = Path(__file__).parent / "dashboards"
 _COLUMNS, _WIDTH_INCHES, _ROW_INCHES, _MARGIN_INCHES = 24, 21.0, 0.42, 0.9
 _PAGE, _PANEL, _INK, _FAINT, _LIMIT = "#f4f5f7", "#ffffff", "#1f2430", "#6b7280", "#c4162a"
-_LETTERS_IN_LEGEND = 85
+_LETTERS_IN_LEGEND = 100
 _HOUR = 3_600.0
 
 
@@ -185,9 +185,8 @@ def _draw_limit(axes: Axes, limit: float | None, unit: Unit, top: float) -> None
         return
     if limit <= top:
         axes.axhline(limit, color=_LIMIT, linewidth=1, linestyle=":")
-    at, where = (limit / top, "bottom") if limit <= top else (0.97, "top")
-    said = f"limit {figure(limit, unit)}"
-    axes.text(0.99, at, said, transform=axes.transAxes, color=_LIMIT, ha="right", va=where, fontsize=8)
+    said, above = f"limit {figure(limit, unit)}", min(limit / top, 1.0) + 0.02
+    axes.text(0.99, above, said, transform=axes.transAxes, color=_LIMIT, ha="right", va="bottom", fontsize=8)
 
 
 def _ticks(top: float, unit: Unit) -> list[float]:
