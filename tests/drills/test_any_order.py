@@ -182,7 +182,7 @@ class AnyOrder(RuleBasedStateMachine):
     def _keeper(self) -> Keeper:
         events, results = Stream(self.redis, "events"), {"pacs": Stream(self.redis, "results:pacs")}
         deadlines, lease, clock = Deadlines(self.redis), Lease(self.redis), Clock(self.store)
-        punctuality = Punctuality([], SETTINGS.result_seconds, since=time.time())
+        punctuality = Punctuality([], SETTINGS.result_seconds)
         return Keeper(self.store, events, self.ready, results, deadlines, lease, SETTINGS, clock, punctuality)
 
     def _tell(self, event: bytes) -> None:

@@ -76,7 +76,7 @@ def a_keeper(store: Store, redis: Redis, settings: KeeperSettings = SETTINGS) ->
         Lease(redis),
         settings,
         Clock(store),
-        Punctuality([], settings.result_seconds, since=time.time()),
+        Punctuality([], settings.result_seconds),
     )
 
 

@@ -1,7 +1,6 @@
 """`python -m scintiflow.keeper`: gather studies, keep deadlines, rebuild what Redis lost."""
 
 import socket
-import time
 
 from scintiflow.clock import Clock
 from scintiflow.config import Deployment, read_configuration
@@ -35,7 +34,7 @@ def main() -> None:
         lease=Lease(redis),
         settings=settings,
         clock=Clock(Store(deployment.data)),
-        punctuality=Punctuality(destinations, settings.result_seconds, time.time()),
+        punctuality=Punctuality(destinations, settings.result_seconds),
     )
     metrics.expect(destination.name for destination in destinations)
     serve_probes(deployment.port("keeper"), keeper.readiness)

@@ -85,6 +85,8 @@ class Keeper:
             self._next_sweep, self._is_new = 0.0, True
             stopped.wait(1.0)
             return
+        if self._is_new:
+            self.punctuality.begin(time.time())
         if time.monotonic() >= self._next_sweep:
             self._each_queue(Stream.drop_foreign_keys)
         self._hear(worker)

@@ -21,17 +21,21 @@ _NOTHING_TO_SEND: frozenset[State] = frozenset({"read", "incomplete", "declined"
 
 @dataclass
 class Punctuality:
-    """Judges records for one keeper, which began at `since` (Unix seconds).
-
-    What came to an end before that was its predecessor's to judge. What was open and overdue then is judged again: a
-    study too many that is late, rather than an outage that nobody counted.
-    """
+    """Judges records for one keeper, from when it became the active one."""
 
     destinations: Sequence[Destination]
     within: float
     """Seconds from the last needed object on disk to the last result acknowledged."""
-    since: float
+    _since: float = 0.0
     _judged: set[tuple[str, int, str]] = field(default_factory=set)
+
+    def begin(self, now: float) -> None:
+        """Judge from now on: what came to an end before was another keeper's to judge.
+
+        What is open and overdue is judged, although the other one may have done so: a study too many that is late,
+        rather than an outage that nobody counted.
+        """
+        self._since = now
 
     def judge(self, record: Record, now: float) -> dict[str, Verdict]:
         """Return what can be told now for the first time of a study's newest reading, by destination."""
@@ -47,7 +51,7 @@ class Punctuality:
 
     def _was_told(self, record: Record) -> bool:
         ended = record.outcome.at
-        return ended is not None and ended < self.since
+        return ended is not None and ended < self._since
 
     def _awaiting(self, record: Record, ready: StudyReady) -> list[str]:
         """Return who gets results; before they are made, everybody who may."""

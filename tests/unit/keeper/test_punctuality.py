@@ -46,9 +46,11 @@ def ended(event: str) -> dict[str, Any]:
     return {"event": event, "at": STORED + 1, "revision": 1, "reason": "", "stage": "read"}
 
 
-def judge(of: Record, now: float, *destinations: Destination, since: float = 0.0) -> dict[str, Verdict]:
-    """What a keeper that began at `since` tells at `now`, where 60 s are allowed."""
-    return Punctuality(destinations or [destination("pacs")], 60.0, since).judge(of, now)
+def judge(of: Record, now: float, *destinations: Destination, active_since: float = 0.0) -> dict[str, Verdict]:
+    """What a keeper tells at `now`, where 60 s are allowed."""
+    punctuality = Punctuality(destinations or [destination("pacs")], 60.0)
+    punctuality.begin(active_since)
+    return punctuality.judge(of, now)
 
 
 @pytest.mark.parametrize(("took", "verdict"), [(3.0, "in_time"), (60.0, "in_time"), (61.0, "late")])
@@ -87,13 +89,13 @@ def test_a_destination_that_takes_no_synthetic_scans_is_not_owed_one() -> None:
 
 def test_a_study_is_told_once() -> None:
     """However often the keeper looks, and though a late study is delivered in the end."""
-    punctuality = Punctuality([destination("pacs")], 60.0, since=0.0)
+    punctuality = Punctuality([destination("pacs")], 60.0)
     assert punctuality.judge(record(), STORED + 61) == {"pacs": "late"}
     assert punctuality.judge(record(), STORED + 66) == {}
     assert punctuality.judge(record(reported("pacs"), pacs=STORED + 70), STORED + 71) == {}
 
 
-def test_what_ended_before_a_keeper_began_was_its_predecessors_to_tell() -> None:
-    """A restart counts no delivered study twice; what is still open and overdue then counts as late."""
-    assert judge(record(reported("pacs"), pacs=STORED + 2), STORED + 500, since=STORED + 400) == {}
-    assert judge(record(), STORED + 500, since=STORED + 400) == {"pacs": "late"}
+def test_what_ended_before_a_keeper_was_active_was_another_ones_to_tell() -> None:
+    """A restart or a take-over counts no delivered study twice; what is open and overdue then counts as late."""
+    assert judge(record(reported("pacs"), pacs=STORED + 2), STORED + 500, active_since=STORED + 400) == {}
+    assert judge(record(), STORED + 500, active_since=STORED + 400) == {"pacs": "late"}
