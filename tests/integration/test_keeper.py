@@ -17,6 +17,7 @@ from pydicom import Dataset
 from redis import Redis
 
 from scintiflow.clock import Clock
+from scintiflow.config import Destination
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.contracts.v1.study_pb2 import Arrival, AssociationEnded, ObjectStored, StudyReady
 from scintiflow.dicom.identity import study_folder
@@ -36,6 +37,7 @@ PATIENT = Patient("Simulated^One", "S1", date(1950, 1, 1), "F")
 STUDY = "1.2.826.0.1.3680043.8.498.1"
 FOLDER = study_folder(STUDY)
 SETTINGS = KeeperSettings(quiet_seconds=0.4, idle_seconds=600, sweep_seconds=0.3)
+PACS = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=104, synthetic="too")
 
 
 def a_scan(*angles: float, minutes: int = 0, study: str = STUDY) -> Dataset:
@@ -76,7 +78,7 @@ def a_keeper(store: Store, redis: Redis, settings: KeeperSettings = SETTINGS) ->
         Lease(redis),
         settings,
         Clock(store),
-        Punctuality([], settings.result_seconds),
+        Punctuality([PACS], settings.result_seconds),
     )
 
 
@@ -206,6 +208,23 @@ def test_a_parked_study_needs_a_person_until_retention_took_it(store: Store, red
         wait_for(lambda: parked() == 1)
         expire(store, read_record(store, FOLDER), "its time is over")
         wait_for(lambda: parked() == 0)
+
+
+def late() -> float:
+    """How many studies' results were late at the PACS, as Prometheus sees it."""
+    labels = {"destination": "pacs", "outcome": "late"}
+    return REGISTRY.get_sample_value("scintiflow_keeper_results_due_total", labels) or 0.0
+
+
+def test_a_study_that_nobody_reads_counts_as_late(store: Store, redis: Redis) -> None:
+    """Its time is over although nothing has happened to it since it was queued: it counts, once."""
+    before = late()
+    with keeping(a_keeper(store, redis, SETTINGS.model_copy(update={"result_seconds": 0.1}))):
+        arrive(store, redis, a_scan(180, 0))
+        wait_for(lambda: late() == before + 1)
+        swept = REGISTRY.get_sample_value("scintiflow_keeper_swept_timestamp_seconds")
+        wait_for(lambda: REGISTRY.get_sample_value("scintiflow_keeper_swept_timestamp_seconds") != swept)
+    assert late() == before + 1
 
 
 def test_the_same_scan_again_is_no_revision(store: Store, redis: Redis) -> None:
