@@ -11,10 +11,10 @@ LONG := tests/unit/scintilab/generator tests/unit/scintilab/studies
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install proto check test drill faults workshop gpu-choices rivals demo run lab models models-quick generator evaluate int8 studies clean
+.PHONY: help install proto check test drill faults workshop gpu-choices rivals demo run lab models models-quick generator evaluate int8 studies monitoring dashboards-preview clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 install: .venv/installed ## set up .venv with everything pinned
 
@@ -113,6 +113,12 @@ int8: lab ## make the classifiers' graphs in int8, judge them, and keep those th
 
 studies: lab ## judge the shipped generator: likeness and labels, copies, augmentation; goes on where it was stopped
 	for study in quality privacy augmentation; do $(BIN)/python -m scintilab.studies $$study || exit 1; done
+
+monitoring: install ## write what k8s/monitoring has from code: METRICS.md and the dashboards
+	$(BIN)/python -m k8s.monitoring
+
+dashboards-preview: install ## draw the dashboards of an installation at work, without Grafana, into build/dashboards
+	$(BIN)/python -m tests.monitored
 
 clean: ## remove what was set up and what was made
 	rm -rf .venv .venv-gpu .venv-rivals .venv-triton var demo build

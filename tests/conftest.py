@@ -12,7 +12,7 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def peer() -> Callable[[str], str]:
     """Return what finds a peer program: `peer("/usr/bin/dciodvfy")` gives its path, or skips and says why.
 

@@ -29,6 +29,7 @@ from scintiflow.keeper.deadlines import Deadlines
 from scintiflow.keeper.gather import gather
 from scintiflow.keeper.keep import Keeper
 from scintiflow.keeper.lease import Lease
+from scintiflow.keeper.punctuality import Punctuality
 from scintiflow.keeper.settings import KeeperSettings
 from scintiflow.records import Record, note, read_record, work_key
 from scintiflow.store import Store
@@ -181,7 +182,8 @@ class AnyOrder(RuleBasedStateMachine):
     def _keeper(self) -> Keeper:
         events, results = Stream(self.redis, "events"), {"pacs": Stream(self.redis, "results:pacs")}
         deadlines, lease, clock = Deadlines(self.redis), Lease(self.redis), Clock(self.store)
-        return Keeper(self.store, events, self.ready, results, deadlines, lease, SETTINGS, clock)
+        punctuality = Punctuality([], SETTINGS.result_seconds)
+        return Keeper(self.store, events, self.ready, results, deadlines, lease, SETTINGS, clock, punctuality)
 
     def _tell(self, event: bytes) -> None:
         self.count += 1

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 from pydicom import Dataset
 from redis import Redis
 
 from scintiflow.clock import Clock
+from scintiflow.config import Destination
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.contracts.v1.study_pb2 import Arrival, AssociationEnded, ObjectStored, StudyReady
 from scintiflow.dicom.identity import study_folder
@@ -23,6 +25,7 @@ from scintiflow.dicom.writing import Patient, whole_body_image
 from scintiflow.keeper.deadlines import Deadlines
 from scintiflow.keeper.keep import Keeper
 from scintiflow.keeper.lease import Lease
+from scintiflow.keeper.punctuality import Punctuality
 from scintiflow.keeper.retention import expire
 from scintiflow.keeper.settings import KeeperSettings
 from scintiflow.records import Outcome, marker_path, note, read_record
@@ -34,6 +37,7 @@ PATIENT = Patient("Simulated^One", "S1", date(1950, 1, 1), "F")
 STUDY = "1.2.826.0.1.3680043.8.498.1"
 FOLDER = study_folder(STUDY)
 SETTINGS = KeeperSettings(quiet_seconds=0.4, idle_seconds=600, sweep_seconds=0.3)
+PACS = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=104, synthetic="too")
 
 
 def a_scan(*angles: float, minutes: int = 0, study: str = STUDY) -> Dataset:
@@ -74,6 +78,7 @@ def a_keeper(store: Store, redis: Redis, settings: KeeperSettings = SETTINGS) ->
         Lease(redis),
         settings,
         Clock(store),
+        Punctuality([PACS], settings.result_seconds),
     )
 
 
@@ -187,6 +192,39 @@ def test_results_for_a_destination_that_is_gone_are_parked(store: Store, redis: 
         note(store, FOLDER, "reported", revision=1, deliveries=[delivery])
         outcome = wait_for(lambda: (o := read_record(store, FOLDER).outcome).state == "parked" and o)
     assert outcome.reason == "old-pacs is no longer in scintiflow.toml; add it again and replay."
+
+
+def parked() -> float | None:
+    """How many studies need a person, as Prometheus sees it."""
+    return REGISTRY.get_sample_value("scintiflow_keeper_parked")
+
+
+def test_a_parked_study_needs_a_person_until_retention_took_it(store: Store, redis: Redis) -> None:
+    """Nobody can help a study whose objects are gone, so it is not among those that wait for a person."""
+    with keeping(a_keeper(store, redis)):
+        arrive(store, redis, a_scan(180, 0))
+        queued(redis)
+        note(store, FOLDER, "parked", stage="read", revision=1, reason="No pixels.")
+        wait_for(lambda: parked() == 1)
+        expire(store, read_record(store, FOLDER), "its time is over")
+        wait_for(lambda: parked() == 0)
+
+
+def late() -> float:
+    """How many studies' results were late at the PACS, as Prometheus sees it."""
+    labels = {"destination": "pacs", "outcome": "late"}
+    return REGISTRY.get_sample_value("scintiflow_keeper_results_due_total", labels) or 0.0
+
+
+def test_a_study_that_nobody_reads_counts_as_late(store: Store, redis: Redis) -> None:
+    """Its time is over although nothing has happened to it since it was queued: it counts, once."""
+    before = late()
+    with keeping(a_keeper(store, redis, SETTINGS.model_copy(update={"result_seconds": 0.1}))):
+        arrive(store, redis, a_scan(180, 0))
+        wait_for(lambda: late() == before + 1)
+        swept = REGISTRY.get_sample_value("scintiflow_keeper_swept_timestamp_seconds")
+        wait_for(lambda: REGISTRY.get_sample_value("scintiflow_keeper_swept_timestamp_seconds") != swept)
+    assert late() == before + 1
 
 
 def test_the_same_scan_again_is_no_revision(store: Store, redis: Redis) -> None:

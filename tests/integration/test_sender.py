@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 from pynetdicom import evt
@@ -17,6 +18,7 @@ from redis import Redis
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.errors import Failed, Refused, Unavailable
 from scintiflow.records import note, read_record, result_path
+from scintiflow.sender.deliver import Sender
 from scintiflow.store import Store
 from scintiflow.stream import Stream
 from tests.deliveries import delivery_of, reported, sender_to
@@ -64,6 +66,21 @@ def test_an_absent_pacs_is_a_reason_to_wait(store: Store, ready: ResultReady) ->
     with pytest.raises(Unavailable, match="does not accept an association"):
         sender_to(store, free_port()).deliver(delivery_of(ready))
     assert read_record(store, FOLDER).undelivered(ready) == ["r1-metastasis-report"]
+
+
+def put_off(sender: Sender) -> float:
+    """How often deliveries of a sender were put off, as Prometheus sees it."""
+    labels = {"destination": sender.destination.name}
+    return REGISTRY.get_sample_value("scintiflow_sender_put_off_total", labels) or 0.0
+
+
+def test_a_delivery_that_is_put_off_is_counted(store: Store, ready: ResultReady) -> None:
+    """Every try that a destination does not answer shows under its name."""
+    sender = sender_to(store, free_port())
+    counted = put_off(sender)
+    with pytest.raises(Unavailable):
+        sender.deliver(delivery_of(ready))
+    assert put_off(sender) == counted + 1
 
 
 def test_a_pacs_absent_for_too_long_is_given_up(store: Store, ready: ResultReady) -> None:

@@ -34,6 +34,11 @@ ENGINE_NODES = Gauge(
     "Nodes of a model's graph by the ONNX Runtime provider that runs them.",
     ["model", "provider"],
 )
+ENGINE_STANDS_IN = Gauge(
+    "scintiflow_classifier_engine_stands_in",
+    "1 if a model runs on another device than the one configured, else 0.",
+    ["model"],
+)
 GOLDEN_GATE = Gauge(
     "scintiflow_classifier_golden_gate", "1 if the engine reproduced the model's golden outputs, else 0.", ["model"]
 )
@@ -45,6 +50,7 @@ def count_engine(manifest: Manifest, facts: EngineFacts) -> None:
     ENGINE_INFO.labels(*labels).set(1)
     for provider, nodes in facts.nodes.items():
         ENGINE_NODES.labels(manifest.name, provider).set(nodes)
+    ENGINE_STANDS_IN.labels(manifest.name).set(facts.stands_in)
     GOLDEN_GATE.labels(manifest.name).set(1)
 
 

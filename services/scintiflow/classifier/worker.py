@@ -11,6 +11,7 @@ from scintiflow.config import Deployment
 from scintiflow.inference.batcher import Batcher
 from scintiflow.inference.engine import open_engine
 from scintiflow.serving.bento import stay_with_supervisor
+from scintiflow.serving.gpus import watch_gpus
 from scintiflow.telemetry import configure_logging
 
 
@@ -19,6 +20,7 @@ def equip(service: "bentoml.Service[object]") -> None:
     stay_with_supervisor()
     settings, installation = ClassifierSettings(), Deployment()
     configure_logging("classifier")
+    watch_gpus()
     roster = Roster(
         installation.models,
         chosen=lambda manifest: manifest.run_by(settings.overrule(manifest.engine)),

@@ -150,6 +150,12 @@ def judge(header: Dataset, encoded_bytes: int | None = None) -> tuple[str, ...]:
     return tuple(note for note in notes if note)
 
 
+def tracer_of(notes: Iterable[str]) -> Tracer:
+    """Return the tracer of a scan by what `judge` noted about it."""
+    said = set(notes)
+    return "pyrophosphate" if CARDIAC_ONLY in said else "unknown" if TRACER_UNKNOWN in said else "bone"
+
+
 def photopeak_frames(header: Dataset) -> tuple[int, ...]:
     """Return the frames of the photopeak window, counted from 1; the first window when none is described.
 

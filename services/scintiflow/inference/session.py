@@ -27,6 +27,8 @@ class EngineFacts:
     device: str
     nodes: Mapping[str, int] = field(default_factory=dict)
     """How many nodes of the graph run where, as far as the engine tells."""
+    stands_in: bool = False
+    """Whether it runs in place of what was asked for, which this machine does not have."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,6 @@ def _told(sessions: Mapping[int, Session], device: Device, asked: Device, missed
     instead = f"({_NAMES[device]} instead of {_NAMES[asked]})"
     structlog.get_logger().warning("engine in place of the one asked for", instead=instead, reason=" ".join(missed))
     return {
-        rows: replace(session, facts=replace(session.facts, engine=f"{session.facts.engine} {instead}"))
+        rows: replace(session, facts=replace(session.facts, engine=f"{session.facts.engine} {instead}", stands_in=True))
         for rows, session in sessions.items()
     }

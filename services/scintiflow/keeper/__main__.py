@@ -4,9 +4,11 @@ import socket
 
 from scintiflow.clock import Clock
 from scintiflow.config import Deployment, read_configuration
+from scintiflow.keeper import metrics
 from scintiflow.keeper.deadlines import Deadlines
 from scintiflow.keeper.keep import Keeper
 from scintiflow.keeper.lease import Lease
+from scintiflow.keeper.punctuality import Punctuality
 from scintiflow.keeper.settings import KeeperSettings
 from scintiflow.lifetime import die_with_parent, until_stopped
 from scintiflow.store import Store
@@ -19,7 +21,7 @@ def main() -> None:
     die_with_parent()
     stopped = until_stopped()
     configure_logging("keeper")
-    deployment = Deployment()
+    deployment, settings = Deployment(), KeeperSettings()
     destinations = read_configuration(deployment.config).destinations
     redis = connect(deployment.redis())
     deployment.data.mkdir(parents=True, exist_ok=True)
@@ -30,9 +32,11 @@ def main() -> None:
         results={destination.name: Stream(redis, f"results:{destination.name}") for destination in destinations},
         deadlines=Deadlines(redis),
         lease=Lease(redis),
-        settings=KeeperSettings(),
+        settings=settings,
         clock=Clock(Store(deployment.data)),
+        punctuality=Punctuality(destinations, settings.result_seconds),
     )
+    metrics.expect(destination.name for destination in destinations)
     serve_probes(deployment.port("keeper"), keeper.readiness)
     keeper.keep(socket.gethostname(), stopped)
 

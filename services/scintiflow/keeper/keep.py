@@ -17,6 +17,7 @@ from scintiflow.keeper import metrics
 from scintiflow.keeper.deadlines import Deadlines
 from scintiflow.keeper.gather import gather, may_complete
 from scintiflow.keeper.lease import Lease
+from scintiflow.keeper.punctuality import Punctuality
 from scintiflow.keeper.resume import forsaken, resume
 from scintiflow.keeper.retention import expire, oldest_delivered, overdue
 from scintiflow.keeper.settings import KeeperSettings
@@ -45,6 +46,7 @@ class Keeper:
     lease: Lease
     settings: KeeperSettings
     clock: Clock
+    punctuality: Punctuality
     _trouble: str | None = "it has not reached Redis yet"
     _seen: dict[str, tuple[float, ...]] = field(default_factory=dict)
     _records: dict[str, Record] = field(default_factory=dict)
@@ -83,6 +85,8 @@ class Keeper:
             self._next_sweep, self._is_new = 0.0, True
             stopped.wait(1.0)
             return
+        if self._is_new:
+            self.punctuality.begin(time.time())
         if time.monotonic() >= self._next_sweep:
             self._each_queue(Stream.drop_foreign_keys)
         self._hear(worker)
@@ -240,16 +244,26 @@ class Keeper:
 
     def _measure(self) -> None:
         metrics.FREE_BYTES.set(self.store.free_bytes())
-        states = [record.outcome.state for record in self._records.values()]
+        metrics.WANTED_BYTES.set(self.settings.free_bytes_wanted)
+        records = self._records.values()
+        states = [record.outcome.state for record in records]
         for state in (*ENDS, "receiving", "queued", "reading", "delivering"):
             metrics.STUDIES.labels(state).set(states.count(state))
-        metrics.PARKED.set(states.count("parked"))
+        metrics.PARKED.set(sum(record.outcome.state == "parked" and bool(record.objects) for record in records))
         for queue in (self.events, *self._queues()):
             depth = queue.depth()
             metrics.QUEUE_WAITING.labels(queue.name).set(depth.waiting)
             metrics.QUEUE_LEASED.labels(queue.name).set(depth.leased)
             metrics.QUEUE_LATER.labels(queue.name).set(depth.later)
             metrics.QUEUE_OLDEST_SECONDS.labels(queue.name).set(depth.oldest_seconds)
+        self._count_due()
+        metrics.SWEPT.set_to_current_time()
+
+    def _count_due(self) -> None:
+        now = time.time()
+        for record in self._records.values():
+            for destination, verdict in self.punctuality.judge(record, now).items():
+                metrics.count_due(destination, verdict)
 
 
 @contextmanager

@@ -19,5 +19,7 @@ class KeeperSettings(BaseSettings):
     """Delivered, read and declined studies keep their objects this long."""
     retention_days_open: float = Field(default=30, gt=0)
     """Incomplete and parked studies keep theirs this long."""
+    result_seconds: float = Field(default=60, gt=0)
+    """From the last needed object to the result at the PACS; what takes longer counts as late."""
     free_bytes_wanted: int = Field(default=4 << 30, ge=0)
     """Below this much free disk the oldest delivered studies go early."""

@@ -93,12 +93,12 @@ class Router:
         mode = self.configuration.mode
         models = ready_models(self.classifier, lambda name: mode(name) != "off")
         found = [find(self.classifier, model, ready, decoded, shadow=mode(model.name) == "shadow") for model in models]
-        return [self._write_finding(finding) for finding in found]
+        return [self._write_finding(finding, synthetic=ready.synthetic) for finding in found]
 
-    def _write_finding(self, finding: Finding) -> Finding:
+    def _write_finding(self, finding: Finding, *, synthetic: bool) -> Finding:
         path = finding_path(self.store, finding)
         if self.store.put_once(path, as_json(finding)):
-            metrics.FINDINGS.labels(finding.model, Finding.Status.Name(finding.status).lower()).inc()
+            metrics.count_finding(finding, synthetic=synthetic)
             return finding
         first = ParseDict(json.loads(path.read_bytes()), Finding())
         if finding.status == Finding.STATUS_SHADOW:  # also where the first one was to be sent

@@ -6,6 +6,7 @@ import threading
 from scintiflow.clock import Clock
 from scintiflow.config import Deployment, Destination, read_configuration
 from scintiflow.lifetime import die_with_parent, until_stopped
+from scintiflow.sender import metrics
 from scintiflow.sender.deliver import Sender
 from scintiflow.sender.settings import SenderSettings
 from scintiflow.store import Store
@@ -36,7 +37,9 @@ def main() -> None:
         return Work(queue, sender.deliver, sender.park, lambda retries: backoff(retries, first, cap))
 
     worker = socket.gethostname()
-    works = [work(destination) for destination in read_configuration(deployment.config).destinations]
+    destinations = read_configuration(deployment.config).destinations
+    works = [work(destination) for destination in destinations]
+    metrics.expect(destination.name for destination in destinations)
 
     def deliver(work: Work) -> None:
         try:

@@ -93,6 +93,7 @@ class Sender:
             self.clock.step()
             replays = [event["at"] for event in record.events if event["event"] == "replayed"]
             since = max(ready.ready_at, self.clock.even_since(), *replays)
+            metrics.PUT_OFF.labels(self.destination.name).inc()
             if time.time() - since > self.give_up_days * _DAY:
                 raise Refused(f"{self.destination.name} was away for {self.give_up_days:g} days: {error}") from error
             raise

@@ -1,10 +1,21 @@
 """What the sender exports."""
 
+from collections.abc import Iterable
+
 from prometheus_client import Counter, Histogram
 
 from scintiflow.telemetry import LATENCY_BUCKETS
 
-RESULTS = Counter("scintiflow_sender_results", "Results sent, by outcome.", ["destination", "outcome"])
+_OUTCOMES = ("delivered", "refused", "parked")
+
+RESULTS = Counter(
+    "scintiflow_sender_results",
+    "Results, by what became of sending them: delivered, refused, parked.",
+    ["destination", "outcome"],
+)
+PUT_OFF = Counter(
+    "scintiflow_sender_put_off", "Deliveries put off because the destination was away or busy.", ["destination"]
+)
 DELIVER_SECONDS = Histogram(
     "scintiflow_sender_deliver_seconds",
     "One association with a destination, from request to release.",
@@ -17,3 +28,12 @@ END_TO_END_SECONDS = Histogram(
     ["destination"],
     buckets=LATENCY_BUCKETS,
 )
+
+
+def expect(destinations: Iterable[str]) -> None:
+    """Show these destinations from the start: what is first seen at 1 has not grown, for Prometheus."""
+    for destination in destinations:
+        for metric in (PUT_OFF, DELIVER_SECONDS, END_TO_END_SECONDS):
+            metric.labels(destination)
+        for outcome in _OUTCOMES:
+            RESULTS.labels(destination, outcome)

@@ -123,7 +123,11 @@ class Batches:
             task.cancel()
         await asyncio.gather(*progress.making, return_exceptions=True)
         await uninterrupted(progress.batch.remove)
+        self._count()
+
+    def _count(self) -> None:
         metrics.BATCHES.set(len(self.unfinished))
+        metrics.SCANS_LEFT.set(sum(progress.batch.order.count - progress.done for progress in self.unfinished))
 
     def _look(self) -> None:
         self._store.sweep_incoming()
@@ -137,7 +141,7 @@ class Batches:
         if missing:
             self._turns.append(progress)
             self._work.set()
-        metrics.BATCHES.set(len(self.unfinished))
+        self._count()
         return progress
 
     async def _make_shards(self, loaded: asyncio.Event) -> None:
@@ -185,7 +189,7 @@ class Batches:
         progress.made += len(indices)
         progress.latest = time.monotonic()
         progress.trouble = ""
-        metrics.BATCHES.set(len(self.unfinished))
+        self._count()
 
     def _again(self, progress: Progress, shard: int) -> None:
         if progress.batch.id not in self._all or progress.failed:
@@ -202,7 +206,7 @@ class Batches:
         with suppress(ValueError):
             self._turns.remove(progress)
         structlog.get_logger().error("batch failed", reason=progress.trouble, exc_info=not known)
-        metrics.BATCHES.set(len(self.unfinished))
+        self._count()
 
     async def _expire(self) -> None:
         """Remove what ended `keep_days` ago, once a minute."""

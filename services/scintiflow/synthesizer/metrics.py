@@ -9,9 +9,14 @@ from scintiflow.inference.session import EngineFacts
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 REQUESTS = Counter("scintiflow_synthesizer_requests", "Requests answered, by what became of them.", ["call", "outcome"])
-SCANS = Counter("scintiflow_synthesizer_scans", "Scans made, by who asked.", ["label", "lane"])
+SCANS = Counter(
+    "scintiflow_synthesizer_scans",
+    "Scans made, by what was asked for and by lane: interactive, bulk.",
+    ["label", "lane"],
+)
 REDRAWN = Counter("scintiflow_synthesizer_redrawn", "Scans drawn again because they were too close to a training scan.")
 BATCHES = Gauge("scintiflow_synthesizer_batches", "Batches that are unfinished.")
+SCANS_LEFT = Gauge("scintiflow_synthesizer_scans_left", "Scans of unfinished batches that are still to be made.")
 QUEUE_SECONDS = Histogram(
     "scintiflow_synthesizer_queue_seconds",
     "Seconds a scan waited for the engine, by its priority.",
@@ -30,6 +35,10 @@ ENGINE_INFO = Gauge(
     "1 for what really runs the generator.",
     ["version", "digest", "engine", "precision", "device"],
 )
+ENGINE_STANDS_IN = Gauge(
+    "scintiflow_synthesizer_engine_stands_in",
+    "1 if the generator runs on another device than the one configured, else 0.",
+)
 GOLDEN_GATE = Gauge(
     "scintiflow_synthesizer_golden_gate", "1 if the engine reproduced the generator's golden scans, else 0."
 )
@@ -38,6 +47,7 @@ GOLDEN_GATE = Gauge(
 def count_engine(manifest: GeneratorManifest, facts: EngineFacts) -> None:
     """Show what runs the generator, which passed its golden gate."""
     ENGINE_INFO.labels(manifest.version, manifest.digest, facts.engine, facts.precision, facts.device).set(1)
+    ENGINE_STANDS_IN.set(facts.stands_in)
     GOLDEN_GATE.set(1)
 
 

@@ -4,6 +4,7 @@ import bentoml
 
 from scintiflow.config import Deployment
 from scintiflow.serving.bento import stay_with_supervisor
+from scintiflow.serving.gpus import watch_gpus
 from scintiflow.store import Store
 from scintiflow.synthesizer.application import application
 from scintiflow.synthesizer.served import Served
@@ -15,6 +16,7 @@ def equip(service: "bentoml.Service[object]") -> None:
     """Give the service its generator, its batches and its answers, and tie this process to its supervisor's life."""
     stay_with_supervisor()
     configure_logging("synthesizer")
+    watch_gpus()
     deployment, settings = Deployment(), SynthesizerSettings()
     served = Served(deployment.models, settings, deployment.engines)
     # A store of its own: on several machines it has this folder of DATA and no other.

@@ -21,6 +21,7 @@ from scintiflow.dicom.eligibility import (
     TRACER_UNKNOWN,
     judge,
     photopeak_frames,
+    tracer_of,
 )
 from scintiflow.errors import Declined
 from tests.builders import NOT_FOR_US, energy_window, having, injected, labelled, scan, secondary_capture, two_windows
@@ -72,6 +73,13 @@ def test_bone_tracers_are_known_by_text(text: str) -> None:
 def test_an_unnamed_tracer_is_read_and_said() -> None:
     """ "Bone scan" in a description is no tracer, but nothing speaks against it either."""
     assert judge(labelled(scan())) == (TRACER_UNKNOWN,)
+
+
+def test_the_tracer_is_known_by_what_was_noted() -> None:
+    """Who counts answers by tracer needs no header: notes say what is not a named bone tracer."""
+    assert tracer_of(judge(scan())) == "bone"
+    assert tracer_of(judge(labelled(scan()))) == "unknown"
+    assert tracer_of(judge(labelled(scan(), nuclide=TECHNETIUM, tracer=PYROPHOSPHATE))) == "pyrophosphate"
 
 
 def test_a_bone_scan_of_a_patient_with_another_history_is_read() -> None:

@@ -38,7 +38,7 @@ def test_a_fallback_that_was_allowed_says_so(tmp_path: Path, device: Device) -> 
     check_golden(engine, manifest)
     facts = engine.describe()
     assert facts.engine == f"onnxruntime {onnxruntime.__version__} (the CPU instead of {NAMES[device]})"
-    assert (facts.precision, facts.device) == ("f32", "CPU")
+    assert (facts.precision, facts.device, facts.stands_in) == ("f32", "CPU", True)
     assert facts.nodes.keys() == {"CPUExecutionProvider"}
     assert engine.sizes == (1,)
 
