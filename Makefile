@@ -41,7 +41,7 @@ test: install lab ## run every test that is not a drill or of the workshop's lon
 drill: install ## kill everything N times (50) on J stacks (2) while studies stream in; SEED=... repeats one
 	$(BIN)/python -m pytest tests/drills/test_kills.py --kills $(N) --stacks $(J) $(if $(SEED),--seed $(SEED))
 
-faults: install ## every other slow drill: disk, Redis, clock, neighbours, restarts, bursts, planted bugs
+faults: install ## every other slow drill: disk, Redis, clock, neighbours, a PACS that echoes, restarts, bursts, planted bugs
 	$(BIN)/python -m pytest tests/drills --ignore tests/drills/test_kills.py --numprocesses 2 --dist loadfile
 
 workshop: install lab ## the workshop's long tests: models from seeds twice, shortcuts on the phantom, generator, studies

@@ -31,7 +31,6 @@ def mixed_study(scan: Dataset) -> list[Dataset]:
 
 
 @pytest.mark.peers
-@pytest.mark.slow
 def test_a_pacs_that_forwards_our_results_back_to_us_gets_nothing_new(
     tmp_path: Path, peer: Callable[[str], str]
 ) -> None:
