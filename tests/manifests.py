@@ -49,7 +49,8 @@ def render(overlay: str, kubectl: str) -> Overlay:
 
 def pod(workload: Manifest) -> Manifest:
     """Return what a workload says of its pods."""
-    return dict(workload["spec"]["template"]["spec"])
+    spec: Manifest = workload["spec"]["template"]["spec"]
+    return spec
 
 
 def containers(workload: Manifest) -> Iterator[Manifest]:

@@ -33,6 +33,7 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
     SynthesizerSettings,
 )
 PROCESSES = {"receiver", "keeper", "router", "classifier", "sender", "synthesizer"}
+FINAL = {*PROCESSES, "classifier-gpu", "synthesizer-gpu"}
 ROOT = Path(__file__).parents[3]
 
 
@@ -133,7 +134,7 @@ def test_probes_are_answered(overlay: Overlay) -> None:
 
 
 def test_prometheus_finds_every_process(overlay: Overlay) -> None:
-    """Where there is monitoring, it takes each process's service at the port of its metrics."""
+    """Where there is monitoring, it takes each process's service at the port of its metrics, all as one job."""
     for monitor in overlay.of("ServiceMonitor"):
         if monitor["metadata"]["name"] != "processes":
             continue
@@ -141,6 +142,7 @@ def test_prometheus_finds_every_process(overlay: Overlay) -> None:
         found = [each for each in overlay.of("Service") if selects(selector, each["metadata"]["labels"])]
         (endpoint,) = monitor["spec"]["endpoints"]
         assert endpoint["path"] == "/metrics"
+        assert {each["metadata"]["labels"][monitor["spec"]["jobLabel"]] for each in found} == {"scintiflow"}
         assert {each["metadata"]["name"]: _port(each, endpoint["port"]) for each in found} == {
             name: PORTS[name] for name in PROCESSES
         }
@@ -190,6 +192,14 @@ def test_scaling_asks_for_what_is_counted(overlay: Overlay) -> None:
             assert int(trigger["metadata"]["pendingEntriesCount"]) == RouterSettings().studies_at_once
 
 
+def test_engines_are_built_of_every_model(overlay: Overlay) -> None:
+    """Where engines are built before a classifier starts, they are those of all classifiers that ship."""
+    ship = {manifest.parent.name for manifest in (ROOT / "models").glob("*/manifest.toml")} - {"generator"}
+    for container in pod(overlay.workloads["classifier"]).get("initContainers", ()):
+        assert container["command"][:3] == ["scintiflow", "models", "build"]
+        assert set(container["command"][3:]) == ship
+
+
 def test_the_synthesizer_runs_where_it_has_a_generator(overlay: Overlay) -> None:
     """It is deployed with a replica once models/generator has a manifest, and never with two, which would both work."""
     ships = (ROOT / "models/generator/manifest.toml").exists()
@@ -217,7 +227,13 @@ def test_every_skipped_policy_has_a_reason() -> None:
         assert re.fullmatch(r"  - CKV2?_K8S_\d+ # .{20,}", line), line
 
 
-@pytest.mark.parametrize("final", sorted({*PROCESSES, "classifier-gpu", "synthesizer-gpu"}))
+def test_make_builds_every_image() -> None:
+    """`make images` makes all that run, and no stage that only others stand on."""
+    (said,) = re.findall(r"^IMAGES \?= (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(said.split()) == FINAL
+
+
+@pytest.mark.parametrize("final", sorted(FINAL))
 def test_an_image_runs_as_nobody_and_installs_nothing(final: str) -> None:
     """A final stage runs nothing when it is made, and runs as a user who is not root."""
     stage = stages()[final]
