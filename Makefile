@@ -109,8 +109,9 @@ sbom: .venv-sbom/installed ## list what an image holds, as CycloneDX: build/sbom
 	  --output-reproducible --output-file build/sbom.cpu.json
 	rm -rf build/runtime
 
-k8s-policy: .venv-checkov/installed ## hold the overlays to checkov's policies; k8s/checkov.yaml says which not, and why
+k8s-policy: .venv-checkov/installed ## hold Dockerfile and overlays to checkov's policies; k8s/checkov.yaml says which not, and why
 	mkdir -p build
+	.venv-checkov/bin/checkov --config-file k8s/checkov.yaml --file Dockerfile
 	command -v kubectl >/dev/null || { echo "Policies not checked: kubectl is not installed."; exit 0; }; \
 	for overlay in $(OVERLAYS); do \
 	  kubectl kustomize k8s/overlays/$$overlay >build/$$overlay.yaml && \
