@@ -8,13 +8,17 @@ J ?= 2
 PROTOC := $(BIN)/python -m grpc_tools.protoc --proto_path proto
 QUICK ?= build/models-quick
 LONG := tests/unit/scintilab/generator tests/unit/scintilab/studies
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+ENGINE ?= docker
+IMAGES ?= receiver keeper router sender classifier synthesizer classifier-gpu synthesizer-gpu
+OVERLAYS := single-node cpu gpu
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install proto check test drill faults workshop gpu-choices rivals demo run lab models models-quick generator evaluate int8 studies monitoring dashboards-preview clean
+.PHONY: help install proto check test drill faults workshop gpu-choices rivals demo run lab models models-quick generator evaluate int8 studies monitoring dashboards-preview images sbom k8s-policy k8s-test clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 install: .venv/installed ## set up .venv with everything pinned
 
@@ -120,5 +124,35 @@ monitoring: install ## write what k8s/monitoring has from code: METRICS.md and t
 dashboards-preview: install ## draw the dashboards of an installation at work, without Grafana, into build/dashboards
 	$(BIN)/python -m tests.monitored
 
+images: ## build an image for each process with ENGINE (docker, or podman), and print their sizes
+	for image in $(IMAGES); do $(ENGINE) build --target $$image --tag scintiflow/$$image:$(VERSION) . || exit 1; done
+	$(ENGINE) images --filter 'reference=*scintiflow/*'
+
+sbom: .venv-sbom/installed ## list what an image holds, as CycloneDX: build/sbom.cpu.json
+	rm -rf build/runtime && $(PYTHON) -m venv build/runtime
+	build/runtime/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[cpu]'
+	build/runtime/bin/python -m pip uninstall --quiet --yes pip setuptools
+	.venv-sbom/bin/cyclonedx-py environment build/runtime --pyproject pyproject.toml --mc-type application \
+	  --output-reproducible --output-file build/sbom.cpu.json
+	rm -rf build/runtime
+
+k8s-policy: .venv-checkov/installed ## hold Dockerfile and overlays to checkov's policies; k8s/checkov.yaml says which not, and why
+	mkdir -p build
+	.venv-checkov/bin/checkov --config-file k8s/checkov.yaml --file Dockerfile
+	command -v kubectl >/dev/null || { echo "Policies not checked: kubectl is not installed."; exit 0; }; \
+	for overlay in $(OVERLAYS); do \
+	  kubectl kustomize k8s/overlays/$$overlay >build/$$overlay.yaml && \
+	  .venv-checkov/bin/checkov --config-file k8s/checkov.yaml --file build/$$overlay.yaml || exit 1; \
+	done
+
+.venv-%/installed: .ci/%.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement .ci/$*.txt
+	touch $@
+
+k8s-test: install ## play the single-node overlay with podman, send studies, restart pods; says why where it cannot
+	tests/pods/stand-in
+	$(BIN)/python -m pytest tests/pods --capture no
+
 clean: ## remove what was set up and what was made
-	rm -rf .venv .venv-gpu .venv-rivals .venv-triton var demo build
+	rm -rf .venv .venv-* var demo build

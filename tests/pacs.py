@@ -29,6 +29,7 @@ class Pacs:
 
     port: int = field(default_factory=free_port)
     ae_title: str = "PACS"
+    host: str = "127.0.0.1"
     answer: Callable[[str], int] = lambda uid: SUCCESS
     syntaxes: Sequence[str] = tuple(ALL_TRANSFER_SYNTAXES)
     """The transfer syntaxes that it takes."""
@@ -44,7 +45,7 @@ class Pacs:
             entity.add_supported_context(context.abstract_syntax, list(self.syntaxes))
         entity.require_called_aet = True
         self._server = entity.start_server(
-            ("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)]
+            (self.host, self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)]
         )
         return self
 

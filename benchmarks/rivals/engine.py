@@ -22,7 +22,7 @@ _CUT = math.prod(CANVAS)
 def opened(folder: Path) -> Engine:
     """Open the model in a folder."""
     manifest = load(folder)
-    return open_engine(manifest, ClassifierSettings().overrule(manifest.engine))
+    return open_engine(manifest.run_by(ClassifierSettings().overrule(manifest.engine)))
 
 
 def answer(engine: Engine, questions: Sequence[bytes | Floats]) -> list[bytes]:

@@ -1,0 +1,68 @@
+"""What `kubectl apply -k` sends to a cluster, rendered without one."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+K8S = Path(__file__).parents[1] / "k8s"
+OVERLAYS = ("single-node", "cpu", "gpu")
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """One overlay, rendered."""
+
+    name: str
+    manifests: tuple[Manifest, ...]
+
+    def of(self, *kinds: str) -> list[Manifest]:
+        """Return its manifests of these kinds."""
+        return [manifest for manifest in self.manifests if manifest["kind"] in kinds]
+
+    @property
+    def workloads(self) -> dict[str, Manifest]:
+        """What makes pods, by name."""
+        return {manifest["metadata"]["name"]: manifest for manifest in self.of("Deployment", "StatefulSet")}
+
+    def settings(self, name: str) -> dict[str, str]:
+        """Return the content of the ConfigMap whose name is generated from `name`."""
+        (found,) = (each for each in self.of("ConfigMap") if each["metadata"]["name"].startswith(f"{name}-"))
+        return dict(found["data"])
+
+
+@cache
+def render(overlay: str, kubectl: str) -> Overlay:
+    """Render one overlay as `kubectl apply -k` does."""
+    command = [kubectl, "kustomize", str(K8S / "overlays" / overlay)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert not ran.stderr, ran.stderr
+    return Overlay(overlay, tuple(yaml.load_all(ran.stdout, yaml.CSafeLoader)))
+
+
+def pod(workload: Manifest) -> Manifest:
+    """Return what a workload says of its pods."""
+    spec: Manifest = workload["spec"]["template"]["spec"]
+    return spec
+
+
+def containers(workload: Manifest) -> Iterator[Manifest]:
+    """Yield every container of a workload, those that come first too."""
+    yield from pod(workload).get("initContainers", ())
+    yield from pod(workload)["containers"]
+
+
+def selects(selector: Manifest, labels: Manifest) -> bool:
+    """Tell whether a label selector (matchLabels, matchExpressions with In) takes something with these labels."""
+    wanted = {key: [value] for key, value in selector.get("matchLabels", {}).items()}
+    for each in selector.get("matchExpressions", ()):
+        assert each["operator"] == "In"
+        wanted[each["key"]] = each["values"]
+    return all(labels.get(key) in values for key, values in wanted.items())

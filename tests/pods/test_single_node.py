@@ -1,0 +1,169 @@
+"""The single-node overlay, played by podman from images that were built here on a stand-in base."""
+
+import shutil
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from pynetdicom import AE
+
+from scintiflow.config import PORTS
+from scintiflow.sender.c_store import c_store
+from tests.manifests import Overlay, containers, render
+from tests.pacs import Pacs
+from tests.podman import Pods, build, facts, network, podman, why_not
+from tests.ports import free_offset, is_free
+from tests.stack import copies, send
+from tests.waiting import wait_for
+
+PROCESSES = ("classifier", "router", "sender", "keeper", "receiver")
+RESULTS = 4
+"""A report and a picture of each of the two models."""
+STUDIES = 12
+KILLED = {3: "router", 5: "classifier", 8: "receiver"}
+"""Who is killed after which study."""
+EXAMPLES = sorted(Path("models/metastasis/examples").glob("*.dcm"))
+SITE = """
+[[allow]]
+ae_title = "PACS"
+
+[[destinations]]
+name = "pacs"
+ae_title = "PACS"
+host = "{host}"
+port = {port}
+synthetic = "too"
+"""
+
+
+@pytest.fixture(scope="module")
+def overlay() -> Overlay:
+    """What `kubectl apply -k k8s/overlays/single-node` sends."""
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("kubectl is not installed.")
+    reason = why_not(base_image(), "docker.io/library/redis:7.2-bookworm")
+    if reason is not None:
+        pytest.skip(reason)
+    return render("single-node", kubectl)
+
+
+def base_image() -> str:
+    """Return the image that the Dockerfile builds on."""
+    said = Path("Dockerfile").read_text().partition("ARG PYTHON=")[2]
+    return said.partition("\n")[0]
+
+
+@pytest.fixture(scope="module")
+def images(overlay: Overlay) -> dict[str, int]:
+    """The CPU images of all processes, built; their sizes in bytes."""
+    tags = {each["image"] for workload in overlay.workloads.values() for each in containers(workload)}
+    ours = sorted(tag for tag in tags if tag.startswith("scintiflow/"))
+    return {tag: build(tag.partition("/")[2].partition(":")[0], tag) for tag in ours}
+
+
+@pytest.fixture(scope="module")
+def pods(overlay: Overlay, images: dict[str, int]) -> Iterator[Pods]:
+    """The line at work, and where its DICOM port and its probes are reached."""
+    offset = free_offset()
+    ports = {f"{name}.http": PORTS[name] + offset for name in PROCESSES} | {"receiver.dicom": PORTS["dicom"] + offset}
+    with network():
+        pods = Pods(overlay, SITE.format(host="host.containers.internal", port=PORTS["dicom"] + offset + 1), ports)
+        try:
+            pods.play("redis", *PROCESSES)
+            wait_for(lambda: all(is_ready(ports[f"{name}.http"]) for name in PROCESSES), seconds=300, every=1)
+            yield pods
+        finally:
+            pods.stop()
+
+
+@pytest.fixture(scope="module")
+def pacs(pods: Pods) -> Iterator[Pacs]:
+    """A PACS on this machine, where pods find it."""
+    with Pacs(port=pods.ports["receiver.dicom"] + 1, host=pods.gateway()) as pacs:
+        yield pacs
+
+
+def is_ready(port: int) -> bool:
+    """Tell whether a process says that it is ready."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def test_images_hold_what_they_run_and_no_more(images: dict[str, int]) -> None:
+    """No image has a compiler, torch, pip in its environment, or another engine than it needs; sizes are printed."""
+    for tag, size in images.items():
+        print(f"{tag}: {size / 1e6:.0f} MB")
+        look = (
+            "for each in gcc cc g++ clang pip; do command -v $each; done; ls /opt/scintiflow/lib/python3*/site-packages"
+        )
+        found = podman("run", "--rm", "--pull=never", "--network=none", tag, "sh", "-c", look).split()
+        assert not {"torch", "pip", "scipy"} & set(found)
+        assert not [each for each in found if each.startswith("/")], found
+        assert ("openvino" in found) == ("classifier" in tag or "synthesizer" in tag)
+
+
+def test_a_container_may_do_nothing_but_its_work(pods: Pods) -> None:
+    """Each runs as nobody, without capabilities or a way to new ones, under a filter, and cannot change its root."""
+    for name in PROCESSES:
+        status = dict(line.split(":\t", 1) for line in pods.inside(name, "cat", "/proc/1/status").splitlines())
+        assert status["Uid"].split() == ["65532"] * 4
+        assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
+        assert status["NoNewPrivs"] == "1"
+        assert status["Seccomp"] == "2"
+        assert facts(name)["HostConfig"]["ReadonlyRootfs"]
+        with pytest.raises(AssertionError, match="Read-only file system"):
+            pods.inside(name, "touch", "/opt/scintiflow/changed")
+
+
+def test_every_study_comes_back_once_whatever_restarts(pods: Pods, pacs: Pacs) -> None:
+    """While studies stream in, router, classifier and receiver are killed: the results of each study are at the PACS in
+    the end, each of them once, and the routers' queue is empty."""
+    studies = copies(EXAMPLES, STUDIES)
+    for number, study in enumerate(studies):
+        assert wait_for(lambda study=study: stored(pods, study), seconds=120, every=1)
+        if (name := KILLED.get(number)) is not None:
+            pods.kill(name)
+    wanted = {str(study.StudyInstanceUID) for study in studies}
+    wait_for(lambda: len(pacs.objects) >= RESULTS * len(studies), seconds=600, every=1)
+    found = Counter(str(dataset.StudyInstanceUID) for dataset in pacs.datasets())
+    assert found == dict.fromkeys(wanted, RESULTS)
+    assert pods.inside("redis", "redis-cli", "HLEN", "scintiflow:ready:bodies") == "0"
+
+
+def stored(pods: Pods, study: object) -> bool:
+    """Send one study as a PACS does, which tries again where it is not taken."""
+    try:
+        return send(pods.ports["receiver.dicom"], [study]) == [0]
+    except AssertionError:
+        return False
+
+
+def test_a_receiver_that_stops_lets_an_open_association_end(pods: Pods) -> None:
+    """Told to stop between two objects of an association, it takes the second one before it goes."""
+    first, second = copies(EXAMPLES[:1], 2)
+    entity = AE("PACS")
+    entity.add_requested_context(first.SOPClassUID, first.file_meta.TransferSyntaxUID)
+    association = entity.associate("127.0.0.1", pods.ports["receiver.dicom"], ae_title="SCINTIFLOW")
+    assert c_store(association, first).Status == 0
+    with ThreadPoolExecutor() as pool:
+        stopping = pool.submit(pods.restart, "receiver", grace=160)
+        wait_for(lambda: is_free(pods.ports["receiver.dicom"]), seconds=30)
+        assert c_store(association, second).Status == 0
+        association.release()
+        stopping.result()
+    wait_for(lambda: is_ready(pods.ports["receiver.http"]), seconds=60, every=1)
+
+
+def test_keda_can_tell_how_much_waits(pods: Pods) -> None:
+    """Redis 7 knows the lag of the routers' group after all this; KEDA takes a null for nothing to do."""
+    said = pods.inside("redis", "redis-cli", "XINFO", "GROUPS", "scintiflow:ready").split()
+    assert said[said.index("lag") + 1] == "0"
+    assert said[said.index("name") + 1] == "workers"

@@ -1,0 +1,241 @@
+"""What k8s and the Dockerfile say of the code is so."""
+
+import re
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic_settings import BaseSettings
+
+import scintiflow
+from scintiflow.classifier import metrics as classifier_metrics
+from scintiflow.classifier.settings import ClassifierSettings
+from scintiflow.config import PORTS, Deployment, read_configuration
+from scintiflow.keeper.settings import KeeperSettings
+from scintiflow.receiver.crew import _GRACE_SECONDS
+from scintiflow.receiver.settings import Settings as ReceiverSettings
+from scintiflow.router.settings import RouterSettings
+from scintiflow.sender.settings import SenderSettings
+from scintiflow.synthesizer.settings import SynthesizerSettings
+from scintiflow.telemetry import serve_probes
+from tests.images import stages
+from tests.manifests import K8S, Manifest, Overlay, containers, pod, selects
+from tests.ports import free_port
+
+SETTINGS: tuple[type[BaseSettings], ...] = (
+    Deployment,
+    ReceiverSettings,
+    KeeperSettings,
+    RouterSettings,
+    ClassifierSettings,
+    SenderSettings,
+    SynthesizerSettings,
+)
+PROCESSES = {"receiver", "keeper", "router", "classifier", "sender", "synthesizer"}
+FINAL = {*PROCESSES, "classifier-gpu", "synthesizer-gpu"}
+ROOT = Path(__file__).parents[3]
+
+
+def field(variable: str) -> tuple[type[BaseSettings], str]:
+    """Return the settings and the field that an environment variable sets."""
+    for settings in SETTINGS:
+        name = variable.removeprefix(str(settings.model_config["env_prefix"])).lower()
+        if name in settings.model_fields:
+            return settings, name
+    raise AssertionError(f"no settings have a field for {variable}")
+
+
+def environment(overlay: Overlay, container: Manifest) -> dict[str, str]:
+    """Return what a container finds in its environment."""
+    shared = overlay.settings("environment") if container.get("envFrom") else {}
+    return shared | {each["name"]: each["value"] for each in container.get("env", ())}
+
+
+def test_every_variable_sets_something(overlay: Overlay) -> None:
+    """Each environment variable of each container is a field of our settings, with a value that the field takes."""
+    for workload in overlay.workloads.values():
+        for container in containers(workload):
+            for variable, value in environment(overlay, container).items():
+                settings, name = field(variable)
+                settings(**{name: value})
+
+
+def test_every_variable_of_an_image_sets_something() -> None:
+    """The Dockerfile sets nothing of ours that is no setting."""
+    for stage in stages().values():
+        for variable, value in stage.environment.items():
+            if variable.startswith("SCINTIFLOW_"):
+                settings, name = field(variable)
+                settings(**{name: value})
+
+
+def test_every_image_is_a_target(overlay: Overlay) -> None:
+    """Each of our images is made by the Dockerfile's stage of that name, and runs the process that it is used for."""
+    for name in PROCESSES:
+        for container in containers(overlay.workloads[name]):
+            target, version = re.fullmatch(r"scintiflow/([a-z-]+):(\S+)", container["image"]).groups()
+            assert version == scintiflow.__version__
+            assert target in (name, f"{name}-gpu")
+            assert stages()[target].command == ["python", "-m", f"scintiflow.{name}"]
+
+
+def test_every_process_is_deployed(overlay: Overlay) -> None:
+    """There is a workload for each process that has a main, and Redis."""
+    mains = {main.parent.name for main in (ROOT / "services/scintiflow").glob("*/__main__.py")}
+    assert mains == PROCESSES
+    assert set(overlay.workloads) == PROCESSES | {"redis"}
+
+
+def test_ports_are_those_of_the_code(overlay: Overlay) -> None:
+    """Containers, services, images and health checks name the ports that the processes listen on."""
+    for name in PROCESSES:
+        expected = {"http": PORTS[name]} | ({"dicom": PORTS["dicom"]} if name == "receiver" else {})
+        (container,) = pod(overlay.workloads[name])["containers"]
+        assert {port["name"]: port["containerPort"] for port in container["ports"]} == expected
+        stage = stages()[container["image"].partition("/")[2].partition(":")[0]]
+        assert stage.ports == set(expected.values())
+        assert stage.probe == f"http://127.0.0.1:{PORTS[name]}/livez"
+    for service in overlay.of("Service"):
+        for port in service["spec"]["ports"]:
+            (container,) = pod(overlay.workloads[service["spec"]["selector"]["app.kubernetes.io/name"]])["containers"]
+            named = {each["name"]: each["containerPort"] for each in container["ports"]}
+            assert port["port"] == named[port["targetPort"]]
+
+
+def test_routers_find_the_classifier(overlay: Overlay) -> None:
+    """The classifier's URL names its service and its port, and every Redis URL the service of Redis."""
+    ports = {each["metadata"]["name"]: each["spec"]["ports"][0]["port"] for each in overlay.of("Service")}
+    (router,) = pod(overlay.workloads["router"])["containers"]
+    assert (
+        environment(overlay, router)["SCINTIFLOW_ROUTER_CLASSIFIER_URL"] == f"http://classifier:{ports['classifier']}"
+    )
+    assert overlay.settings("environment")["SCINTIFLOW_REDIS_URL"] == f"redis://redis:{ports['redis']}/0"
+
+
+def test_probes_are_answered(overlay: Overlay) -> None:
+    """Whatever a kubelet or Prometheus asks for, a process that is ready answers."""
+    port = free_port()
+    server = serve_probes(port, lambda: None, CollectorRegistry())
+    asked = {"/metrics"}
+    for name in PROCESSES:
+        for container in pod(overlay.workloads[name])["containers"]:
+            probes = [container[probe]["httpGet"] for probe in ("readinessProbe", "livenessProbe")]
+            assert {probe["port"] for probe in probes} == {"http"}
+            asked |= {probe["path"] for probe in probes}
+    try:
+        assert asked == {"/metrics", "/readyz", "/livez"}
+        for path in asked:
+            with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+                assert answer.status == 200
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_prometheus_finds_every_process(overlay: Overlay) -> None:
+    """Where there is monitoring, it takes each process's service at the port of its metrics, all as one job."""
+    for monitor in overlay.of("ServiceMonitor"):
+        if monitor["metadata"]["name"] != "processes":
+            continue
+        selector = monitor["spec"]["selector"]
+        found = [each for each in overlay.of("Service") if selects(selector, each["metadata"]["labels"])]
+        (endpoint,) = monitor["spec"]["endpoints"]
+        assert endpoint["path"] == "/metrics"
+        assert {each["metadata"]["labels"][monitor["spec"]["jobLabel"]] for each in found} == {"scintiflow"}
+        assert {each["metadata"]["name"]: _port(each, endpoint["port"]) for each in found} == {
+            name: PORTS[name] for name in PROCESSES
+        }
+
+
+def _port(service: Manifest, name: str) -> int:
+    (port,) = (each["port"] for each in service["spec"]["ports"] if each["name"] == name)
+    return int(port)
+
+
+def test_a_stop_leaves_time_for_work_in_hand(overlay: Overlay) -> None:
+    """Each grace period holds what a stop may take: open associations, answers under way, results under way."""
+    needed = {
+        "receiver": _setting(overlay, "receiver", ReceiverSettings, "drain_seconds") + _GRACE_SECONDS,
+        "classifier": ClassifierSettings().deadline_seconds,
+        "router": 2 * RouterSettings().classifier_timeout_seconds,
+        "sender": 2 * SenderSettings().timeout_seconds,
+    }
+    for name, seconds in needed.items():
+        spec = pod(overlay.workloads[name])
+        asleep = spec["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+        if name == "classifier":
+            assert asleep > seconds  # it stops once nobody waits for it any more
+            seconds = 3
+        assert spec["terminationGracePeriodSeconds"] > asleep + seconds
+
+
+def _setting(overlay: Overlay, name: str, settings: type[BaseSettings], field: str) -> float:
+    variable = f"{settings.model_config['env_prefix']}{field}".upper()
+    found = environment(overlay, pod(overlay.workloads[name])["containers"][0]).get(variable)
+    return float(found if found is not None else getattr(settings(), field))
+
+
+def test_scaling_asks_for_what_is_counted(overlay: Overlay) -> None:
+    """Each metric in a query of KEDA is one that the classifier exports; a router's share is what it reads at once."""
+    exported = {
+        f"{name}{suffix}"
+        for each in vars(classifier_metrics).values()
+        if (name := getattr(each, "_name", None))
+        for suffix in ("", "_sum", "_count", "_total")
+    }
+    triggers = [trigger for scaled in overlay.of("ScaledObject") for trigger in scaled["spec"]["triggers"]]
+    for trigger in triggers:
+        asked = re.findall(r"scintiflow_\w+", trigger["metadata"].get("query", ""))
+        assert set(asked) <= exported
+        if "pendingEntriesCount" in trigger["metadata"]:
+            assert int(trigger["metadata"]["pendingEntriesCount"]) == RouterSettings().studies_at_once
+
+
+def test_engines_are_built_of_every_model(overlay: Overlay) -> None:
+    """Where engines are built before a classifier starts, they are those of all classifiers that ship."""
+    ship = {manifest.parent.name for manifest in (ROOT / "models").glob("*/manifest.toml")} - {"generator"}
+    for container in pod(overlay.workloads["classifier"]).get("initContainers", ()):
+        assert container["command"][:3] == ["scintiflow", "models", "build"]
+        assert set(container["command"][3:]) == ship
+
+
+def test_the_synthesizer_runs_where_it_has_a_generator(overlay: Overlay) -> None:
+    """It is deployed with a replica once models/generator has a manifest, and never with two, which would both work."""
+    ships = (ROOT / "models/generator/manifest.toml").exists()
+    assert overlay.workloads["synthesizer"]["spec"]["replicas"] == int(ships)
+    assert overlay.workloads["synthesizer"]["spec"]["strategy"] == {"type": "Recreate"}
+    assert not any(scaled["spec"]["scaleTargetRef"]["name"] == "synthesizer" for scaled in overlay.of("ScaledObject"))
+
+
+def test_the_site_as_shipped_lets_nobody_in(overlay: Overlay, tmp_path: Path) -> None:
+    """The configuration that is deployed by default is sound, allows nobody and sends nowhere, and shows how to."""
+    file = tmp_path / "scintiflow.toml"
+    file.write_text(overlay.settings("site")["scintiflow.toml"])
+    assert read_configuration(file) == read_configuration(tmp_path / "missing.toml")
+    file.write_text(re.sub(r"^# ?(?=\[|\w+ = )", "", file.read_text(), flags=re.MULTILINE))
+    shown = read_configuration(file)
+    assert shown.allow
+    assert shown.destinations
+
+
+def test_every_skipped_policy_has_a_reason() -> None:
+    """Each of checkov's policies that is left out says why, beside it."""
+    skipped = [line for line in (K8S / "checkov.yaml").read_text().splitlines() if "CKV" in line]
+    assert skipped
+    for line in skipped:
+        assert re.fullmatch(r"  - CKV2?_(K8S|DOCKER)_\d+ # .{20,}", line), line
+
+
+def test_make_builds_every_image() -> None:
+    """`make images` makes all that run, and no stage that only others stand on."""
+    (said,) = re.findall(r"^IMAGES \?= (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(said.split()) == FINAL
+
+
+@pytest.mark.parametrize("final", sorted(FINAL))
+def test_an_image_runs_as_nobody_and_installs_nothing(final: str) -> None:
+    """A final stage runs nothing when it is made, and runs as a user who is not root."""
+    stage = stages()[final]
+    assert stage.last("USER") == "65532:65532"
+    assert not [said for name, said in stage.all if name == "RUN"]
