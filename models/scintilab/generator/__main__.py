@@ -24,6 +24,7 @@ GATED = 60
 
 Steps = Annotated[int, typer.Option(help="Steps of the tokeniser, 16 parts of scans a step.")]
 FlowSteps = Annotated[int, typer.Option(help="Steps of the flow, 64 scans a step.")]
+EmphasisSteps = Annotated[int, typer.Option(help="More of them, in which what pictures are made of counts more.")]
 Every = Annotated[int, typer.Option(help="Steps after which progress is told.")]
 
 app = command.application(
@@ -45,6 +46,7 @@ def train(
     seed: command.Seed = 1,
     tokeniser_steps: Steps = 6000,
     flow_steps: FlowSteps = 8000,
+    emphasis_steps: EmphasisSteps = 6000,
     every: Every = 500,
     threads: command.Threads = 2,
 ) -> None:
@@ -52,10 +54,10 @@ def train(
     with command.sentences():
         torch.set_num_threads(threads)
         learners, terms = _learners(patients, share, archive)
-        folder, lengths = work / f"seed-{seed}", Lengths(tokeniser_steps, flow_steps, every)
+        folder, lengths = work / f"seed-{seed}", Lengths(tokeniser_steps, flow_steps, emphasis_steps, every)
         tokeniser = train_tokeniser(learners, folder, terms, seed=seed, lengths=lengths)
         latents = fold(tokeniser, learners.learnt, folder / "latents.npy", seed=seed)
-        flow = train_flow(learners, latents, folder, terms, seed=seed, lengths=lengths)
+        flow = train_flow(learners, latents, tokeniser, folder, terms, seed=seed, lengths=lengths)
         file = Weights(tokeniser, flow, latents.mean, latents.deviation).save(folder)
         typer.echo(f"Weights in {file}.")
 

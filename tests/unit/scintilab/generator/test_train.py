@@ -13,9 +13,12 @@ from scintilab.generator.train import (
     Lengths,
     Pupil,
     deviance,
+    drawn,
     fold,
+    importance,
     normal,
     parts,
+    pools,
     train_flow,
     train_tokeniser,
 )
@@ -61,16 +64,16 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 
 def test_one_seed_gives_one_generator(tmp_path: Path) -> None:
-    """Both lessons, taken at once or in two pieces, end with the same weights, and they have learnt something."""
+    """All lessons, taken at once or in two pieces, end with the same weights, and they have learnt something."""
     learners, weights = few(), []
     for run in ("through", "pieces"):
         folder = tmp_path / run
         if run == "pieces":
-            train_tokeniser(learners, folder, TERMS | {"steps": 2}, seed=1, lengths=Lengths(2, 0, 1))
+            train_tokeniser(learners, folder, TERMS | {"steps": 2}, seed=1, lengths=Lengths(2, 0, 0, 1))
             (folder / "tokeniser.pt").unlink()
-        tokeniser = train_tokeniser(learners, folder, TERMS, seed=1, lengths=Lengths(2, 2, 1))
+        tokeniser = train_tokeniser(learners, folder, TERMS, seed=1, lengths=Lengths(2, 2, 2, 1))
         latents = fold(tokeniser, learners.learnt, folder / "latents.npy", seed=1)
-        flow = train_flow(learners, latents, folder, TERMS, seed=1, lengths=Lengths(2, 2, 1))
+        flow = train_flow(learners, latents, tokeniser, folder, TERMS, seed=1, lengths=Lengths(2, 2, 2, 1))
         weights.append(tokeniser.state_dict() | flow.state_dict())
         assert latents.latent.shape[:2] == (VARIANTS, len(learners.learnt))
         assert np.isfinite(latents.latent).all()
@@ -80,7 +83,7 @@ def test_one_seed_gives_one_generator(tmp_path: Path) -> None:
 def test_folded_scans_are_brought_to_one_scale(tmp_path: Path) -> None:
     """Over all folded scans every channel has mean 0 and deviation 1."""
     learners = few()
-    tokeniser = train_tokeniser(learners, tmp_path, TERMS, seed=1, lengths=Lengths(1, 0, 1))
+    tokeniser = train_tokeniser(learners, tmp_path, TERMS, seed=1, lengths=Lengths(1, 0, 0, 1))
     latents = fold(tokeniser, learners.learnt, tmp_path / "latents.npy", seed=1)
     rows = np.arange(len(learners.learnt))
     scans = torch.cat([normal(latents, np.full(len(rows), variant), rows) for variant in range(VARIANTS)])
@@ -98,3 +101,27 @@ def test_average_follows_the_weights() -> None:
     after = float((pupil.flow.place - pupil.average.place).detach().abs().mean())
     assert before == pytest.approx(1)
     assert after == pytest.approx(0.999, abs=1e-4)
+
+
+def test_a_channel_counts_as_much_as_hangs_on_it(tmp_path: Path) -> None:
+    """On average a channel counts once, one that nothing hangs on not at all, and none less than that."""
+    learners = few()
+    tokeniser = train_tokeniser(learners, tmp_path, TERMS, seed=1, lengths=Lengths(1, 0, 0, 1))
+    latents = fold(tokeniser, learners.learnt, tmp_path / "latents.npy", seed=1)
+    weight = importance(
+        tokeniser, latents._replace(deviation=latents.deviation * (torch.arange(24) != 5)[:, None, None])
+    )
+    assert weight.shape == (24, 1, 1)
+    assert float(weight.mean()) == pytest.approx(1)
+    assert float(weight[5]) == float(weight.min()) == 0
+
+
+def test_half_of_the_emphasis_is_on_the_sick() -> None:
+    """A quarter of each batch has metastases, a quarter cardiac uptake; where nobody knows, everybody comes alike."""
+    rows = np.arange(40)
+    known = {"metastatic": rows < 8, "cardiac": rows >= 36, "sex": np.full(40, "F")}
+    assert [pool.tolist() for pool in pools(known, 40)[2:]] == [list(range(8)), [36, 37, 38, 39]]
+    for batch in drawn(pools(known, 40), 16, 5)(np.random.default_rng(1)):
+        assert (batch[8:12] < 8).all()
+        assert (batch[12:] >= 36).all()
+    assert all(len(pool) == 40 for pool in pools({"sex": known["sex"]}, 40))
