@@ -139,7 +139,8 @@ def train_flow(
     lesson = _lesson("emphasis", second, learners, latents, important, sides, steps, lengths.epoch, EMPHASIS_RATE)
     terms = {**terms, "emphasis": lengths.emphasis}
     learn(second, _optimizer(second), lesson, Checkpoint(folder / "emphasis.pt", terms), seed=seed)
-    return second.average.eval()
+    second.eval()
+    return second.average
 
 
 def importance(tokeniser: Tokeniser, latents: Latents, scans: int = 8) -> Tensor:
