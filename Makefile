@@ -15,7 +15,7 @@ OVERLAYS := single-node cpu gpu
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install proto check test drill faults workshop gpu-choices rivals demo run lab models models-quick generator evaluate int8 studies monitoring dashboards-preview images sbom k8s-policy k8s-test clean
+.PHONY: help install proto check test drill faults workshop gpu-choices rivals demo run lab models models-quick generator evaluate int8 studies monitoring dashboards-preview conformance images sbom k8s-policy k8s-test clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -123,6 +123,9 @@ monitoring: install ## write what k8s/monitoring has from code: METRICS.md and t
 
 dashboards-preview: install ## draw the dashboards of an installation at work, without Grafana, into build/dashboards
 	$(BIN)/python -m tests.monitored
+
+conformance: install ## write docs/conformance.md, the DICOM conformance statement of the default settings
+	$(BIN)/scintiflow conformance --config /dev/null >docs/conformance.md
 
 images: ## build an image for each process with ENGINE (docker, or podman), and print their sizes
 	for image in $(IMAGES); do $(ENGINE) build --target $$image --tag scintiflow/$$image:$(VERSION) . || exit 1; done

@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from scintiflow import __version__
 from scintiflow.cli.check import check
+from scintiflow.cli.conformance import conformance
 from scintiflow.cli.demo import demo
 from scintiflow.cli.models import models
 from scintiflow.cli.parked import parked
@@ -44,6 +45,7 @@ app.command()(send)
 app.command()(status)
 app.command()(studies)
 app.command()(check)
+app.command()(conformance)
 app.command()(synthesize)
 app.add_typer(parked, name="parked")
 app.add_typer(models, name="models")

@@ -9,9 +9,10 @@ from scintiflow.config import AETitle
 class Settings(BaseSettings):
     """How the DICOM port is served; the defaults suit one hospital on one machine."""
 
-    model_config = SettingsConfigDict(env_prefix="SCINTIFLOW_RECEIVER_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="SCINTIFLOW_RECEIVER_", frozen=True, use_attribute_docstrings=True)
 
     ae_title: AETitle = "SCINTIFLOW"
+    """Whom a sender has to call."""
     host: str = ""
     """Address to listen on; empty means every one."""
     listeners: int = Field(default=2, ge=1, le=32)
@@ -25,6 +26,7 @@ class Settings(BaseSettings):
     waiting_sockets: int = Field(default=256, ge=1)
     """Connections that have not asked yet, per listener; beyond it the oldest of the busiest address has to leave."""
     waiting_sockets_per_address: int = Field(default=128, ge=1)
+    """The same for one IP address."""
     network_timeout: float = Field(default=60, gt=0)
     """Seconds that a peer may be silent between messages."""
     stall_seconds: float = Field(default=10, gt=0)

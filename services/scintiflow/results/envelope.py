@@ -10,7 +10,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorag
 from scintiflow.dicom.identity import EQUIPMENT, IMPLEMENTATION_UID, IMPLEMENTATION_VERSION, result_uid, series_uid
 from scintiflow.results.reading import Reading
 
-_REQUIRED = (  # type 2: present, if only empty (PS3.3 C.7.1.1, C.7.2.1)
+REQUIRED = (
     "PatientName",
     "PatientID",
     "PatientBirthDate",
@@ -22,8 +22,9 @@ _REQUIRED = (  # type 2: present, if only empty (PS3.3 C.7.1.1, C.7.2.1)
     "AccessionNumber",
     "ReferringPhysicianName",
 )
+"""Of the scan; type 2: present in a result, if only empty (PS3.3 C.7.1.1, C.7.2.1)."""
 
-_COPIED = (
+COPIED = (
     "SpecificCharacterSet",
     "SyntheticData",
     "TimezoneOffsetFromUTC",
@@ -45,6 +46,7 @@ _COPIED = (
     "AdmissionID",
     "IssuerOfAdmissionIDSequence",
 )
+"""Of the scan; in a result where the scan has it."""
 
 
 def envelope(reading: Reading, sop_class: UID, kind: str, version: str, series: tuple[int, str]) -> Dataset:
@@ -62,8 +64,8 @@ def envelope(reading: Reading, sop_class: UID, kind: str, version: str, series: 
     """
     finding = reading.finding
     result = Dataset()
-    _copy(reading.sources, result, (*_REQUIRED, *_COPIED))
-    for keyword in _REQUIRED:
+    _copy(reading.sources, result, (*REQUIRED, *COPIED))
+    for keyword in REQUIRED:
         if keyword not in result:
             setattr(result, keyword, "")
     result.SOPClassUID = sop_class

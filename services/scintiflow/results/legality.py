@@ -18,7 +18,7 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.valuerep import DA, validate_value
 
-_FILED_BY = frozenset(
+FILED_BY = frozenset(
     {
         "PatientID",
         "IssuerOfPatientID",
@@ -29,6 +29,8 @@ _FILED_BY = frozenset(
         "AccessionNumber",
     }
 )
+"""What a PACS files a result by: repeated as the scan has it."""
+
 _MOST_CARETS = 4
 _ANY_CHARACTER_SET = "ISO_IR 192"  # UTF-8
 _UNDECODED = "\N{REPLACEMENT CHARACTER}"
@@ -63,7 +65,7 @@ def _is_legal(element: DataElement) -> bool:
     if isinstance(element.value, Sequence):
         return all(_is_legal(inner) or inner.is_empty for item in element.value for inner in item)
     several = element.value if isinstance(element.value, MultiValue | list) else [element.value]
-    if len(several) > 1 and dictionary_VM(element.tag) == "1" and element.keyword not in _FILED_BY:
+    if len(several) > 1 and dictionary_VM(element.tag) == "1" and element.keyword not in FILED_BY:
         return False
     try:
         return all(_is_legal_value(element, value) for value in several)
@@ -80,7 +82,7 @@ def _is_legal_value(element: DataElement, value: object) -> bool:
     said = str(value)
     if not _is_readable(said):
         return False
-    if element.keyword in _FILED_BY:
+    if element.keyword in FILED_BY:
         return True
     match element.VR:
         case "UI":  # some begin a component with 0, and are what a PACS knows the study by

@@ -16,23 +16,23 @@ from scintiflow.clock import Clock
 from scintiflow.config import Destination
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.deadline import Deadline
+from scintiflow.dicom.identity import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 from scintiflow.dicom.privacy import log_name
 from scintiflow.errors import Failed, Refused, Unavailable
 from scintiflow.records import Record, marker_path, note, read_record, result_path
 from scintiflow.sender import metrics
 from scintiflow.sender.answer import ACCEPTED, REJECTED_TRANSIENT, answer_of, takes_nothing
 from scintiflow.sender.c_store import c_store, without_delay
+from scintiflow.sender.status import OUT_OF_RESOURCES, THERE
 from scintiflow.store import Store
 from scintiflow.stream import Delivery
 
 _config.STORE_SEND_CHUNKED_DATASET = True  # send the stored bytes, without a decode in between
 
+TRANSFER_SYNTAX = ExplicitVRLittleEndian
+"""The one that results are written in, and offered in."""
+
 _DAY = 86_400.0
-_SUCCESS = 0x0000
-_OUT_OF_RESOURCES = range(0xA700, 0xA800)  # PS3.4 table B.2-1
-_WARNINGS = {0x0001, 0x0107, 0x0116, *range(0xB000, 0xC000)}  # PS3.7 table C-1: it has the object all the same
-_DUPLICATE = 0x0111  # PS3.7 C.5.4: its answer to the first sending was lost; one UID of ours is one content
-_THERE = {_SUCCESS, _DUPLICATE, *_WARNINGS}
 _GRACE_SECONDS = 1.0  # for an abort to be said before the line is cut
 
 
@@ -144,9 +144,9 @@ class Sender:
         status = response.get("Status")
         if status is None:
             raise Unavailable(f"{name} broke the association off.")
-        if status in _OUT_OF_RESOURCES:
+        if status in OUT_OF_RESOURCES:
             raise Unavailable(f"{name} is out of resources (status {status:04X}).")
-        if status not in _THERE:
+        if status not in THERE:
             metrics.RESULTS.labels(name, "refused").inc()
             raise Failed(f"{name} refuses the {result.kind} (status {status:04X}); look into its log.")
         marker = {"at": time.time(), "status": f"{status:04X}", "sop_instance_uid": result.sop_instance_uid}
@@ -164,10 +164,9 @@ class Sender:
             association.release()
 
     def _associate(self, sop_classes: set[str], deadline: Deadline) -> Association:
-        entity = AE(self.calling)
-        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = entity.connection_timeout = self.timeout
+        entity = application_entity(self.calling, self.timeout)
         for sop_class in sorted(sop_classes):
-            entity.add_requested_context(sop_class, ExplicitVRLittleEndian)
+            entity.add_requested_context(sop_class, TRANSFER_SYNTAX)
 
         def opened(event: evt.Event) -> None:
             without_delay(event)
@@ -198,6 +197,15 @@ class Sender:
         if answer.result == REJECTED_TRANSIENT:
             return Unavailable(f"{name} takes no association now ({answer.reason_str}).")
         return Failed(f"{name} rejects our association ({answer.reason_str}); allow {self.calling} there.")
+
+
+def application_entity(title: str, timeout: float) -> AE:
+    """Return who we are to a destination, and the seconds that we wait for it."""
+    entity = AE(title)
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = entity.connection_timeout = timeout
+    entity.implementation_class_uid = IMPLEMENTATION_UID
+    entity.implementation_version_name = IMPLEMENTATION_VERSION
+    return entity
 
 
 def _restore(result: Result) -> str:
