@@ -17,6 +17,7 @@ import structlog
 from pydicom.uid import (
     HTJ2K,
     JPEG2000,
+    UID,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     HTJ2KLossless,
@@ -72,11 +73,17 @@ TRANSFER_SYNTAXES = (
 )
 """What we keep as it comes, best first. Not deflated: its pixel data cannot be told from its header unopened."""
 
+RETIRED = tuple(
+    UID(f"1.2.840.10008.5.1.4.1.1.{number}") for number in ("3", "5", "6", "8", "9", "10", "11", "12.3", "129")
+)
+"""Storage classes of old archives: one that is refused may end a PACS's whole job of forwarding. PS3.6 Table A-1: US,
+NM, overlays, curves, LUTs, angiography in two planes."""
+
 
 def presentation_contexts() -> list[PresentationContext]:
-    """Return all that we serve: every standard storage class, and C-ECHO; nothing in a syntax that we do not keep."""
+    """Return all that we serve: every storage class, some retired, and C-ECHO; nothing in a syntax we do not keep."""
     syntaxes = list(TRANSFER_SYNTAXES)
-    classes = [context.abstract_syntax for context in AllStoragePresentationContexts]
+    classes = [*(context.abstract_syntax for context in AllStoragePresentationContexts), *RETIRED]
     return [build_context(sop_class, syntaxes) for sop_class in (*classes, Verification)]
 
 
