@@ -94,11 +94,7 @@ def bright_graph(*, bias: float = -1.0, output: str = "probability") -> onnx.Mod
     }
     nodes = [
         helper.make_node("Conv", ["canvas", "kernel"], ["map"], strides=[16, 16]),
-        helper.make_node("GlobalAveragePool", ["map"], ["mean"]),
-        helper.make_node("Flatten", ["mean"], ["level"]),
-        helper.make_node("MatMul", ["present", "views"], ["bias"]),
-        helper.make_node("Add", ["level", "bias"], ["logit"]),
-        helper.make_node("Sigmoid", ["logit"], [output]),
+        *_judged(output),
     ]
     return _model(nodes, weights, output)
 
@@ -217,11 +213,7 @@ def beside_graph(*, bias: float = -1.0) -> onnx.ModelProto:
         helper.make_node("Reshape", ["rows", "sides"], ["beside"]),
         helper.make_node("Conv", ["beside", "kernel"], ["evidence"], strides=[16, 16]),
         helper.make_node("Relu", ["evidence"], ["map"]),
-        helper.make_node("GlobalAveragePool", ["map"], ["mean"]),
-        helper.make_node("Flatten", ["mean"], ["level"]),
-        helper.make_node("MatMul", ["present", "views"], ["bias"]),
-        helper.make_node("Add", ["level", "bias"], ["logit"]),
-        helper.make_node("Sigmoid", ["logit"], ["probability"]),
+        *_judged("probability"),
     ]
     return _model(nodes, weights, "probability", cells=(32, 32))
 
@@ -233,13 +225,20 @@ def cancelling_graph() -> onnx.ModelProto:
     nodes = [
         helper.make_node("Conv", ["canvas", "kernel"], ["evidence"], strides=[16, 16]),
         helper.make_node("Relu", ["evidence"], ["map"]),
+        *_judged("probability"),
+    ]
+    return _model(nodes, {"kernel": kernel, "views": np.full((2, 1), -0.5, np.float32)}, "probability")
+
+
+def _judged(probability: str) -> list[onnx.NodeProto]:
+    """Average the map, add what the views that there are are worth, and squash."""
+    return [
         helper.make_node("GlobalAveragePool", ["map"], ["mean"]),
         helper.make_node("Flatten", ["mean"], ["level"]),
         helper.make_node("MatMul", ["present", "views"], ["bias"]),
         helper.make_node("Add", ["level", "bias"], ["logit"]),
-        helper.make_node("Sigmoid", ["logit"], ["probability"]),
+        helper.make_node("Sigmoid", ["logit"], [probability]),
     ]
-    return _model(nodes, {"kernel": kernel, "views": np.full((2, 1), -0.5, np.float32)}, "probability")
 
 
 def _model(
