@@ -130,7 +130,7 @@ images: ## build an image for each process with ENGINE (docker, or podman), and 
 
 sbom: .venv-sbom/installed ## list what an image holds, as CycloneDX: build/sbom.cpu.json
 	rm -rf build/runtime && $(PYTHON) -m venv build/runtime
-	build/runtime/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[cpu]'
+	build/runtime/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[cpu,tracing]'
 	build/runtime/bin/python -m pip uninstall --quiet --yes pip setuptools
 	.venv-sbom/bin/cyclonedx-py environment build/runtime --pyproject pyproject.toml --mc-type application \
 	  --output-reproducible --output-file build/sbom.cpu.json
