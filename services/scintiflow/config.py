@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scintiflow.errors import Refused
@@ -46,6 +46,11 @@ class Deployment(BaseSettings):
     redis_url: str | None = None
     port_offset: int = Field(default=0, ge=0, le=50_000)
     models: Path = Path("models")
+    log_format: Literal["text", "json"] = "text"
+    otlp_endpoint: str | None = Field(
+        default=None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
+    """Where spans go, if anywhere. These and the exporter's other variables are OpenTelemetry's own."""
 
     @property
     def engines(self) -> Path:

@@ -263,6 +263,11 @@ def work_key(folder: str, revision: int) -> str:
     return f"{folder}:r{revision}"
 
 
+def study_of(key: str) -> str:
+    """Return the folder of the study that a queued piece of work is about."""
+    return key.partition(":")[0]
+
+
 def finding_path(store: Store, finding: Finding) -> Path:
     """Return where a finding is written once."""
     return store.study(finding.study) / "findings" / f"r{finding.revision}-{finding.model}.json"

@@ -19,8 +19,8 @@ def main() -> None:
     """Load settings, listen, keep the listeners at work."""
     die_with_parent()
     stopped = until_stopped()
-    configure_logging("receiver")
     deployment, settings = Deployment(), Settings()
+    configure_logging("receiver", deployment.log_format)
     allow = read_configuration(deployment.config).allow
     structlog.get_logger().info(who_may_send(allow), ae_title=settings.ae_title, port=deployment.port("dicom"))
     with (

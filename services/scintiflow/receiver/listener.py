@@ -51,6 +51,7 @@ from scintiflow.receiver.wire import Server
 from scintiflow.store import Store
 from scintiflow.stream import connect
 from scintiflow.telemetry import configure_logging
+from scintiflow.tracing import open_tracing
 
 MAXIMUM_PDU = 128 * 1024
 TRANSFER_SYNTAXES = (
@@ -131,8 +132,8 @@ def main() -> None:
     die_with_parent(signal.SIGTERM)
     if os.getppid() != int(sys.argv[2]):  # it died while we were loading
         return
-    configure_logging("receiver")
     deployment, settings = Deployment(), Settings()
+    configure_logging("receiver", deployment.log_format)
     store, owner = Store(deployment.data), f"listener-{uuid.uuid4().hex}"
     backlog = Backlog(connect(deployment.redis()), settings.maximum_backlog)
     notifier = Notifier(connect(deployment.redis()), owner, backlog)
@@ -140,7 +141,8 @@ def main() -> None:
     store.sweep_incoming()
     with store.incoming(owner) as incoming:
         allow = read_configuration(deployment.config).allow
-        reception = Reception(store, notifier, allow, incoming, settings.minimum_free_bytes, backlog)
+        tracing = open_tracing("receiver", deployment.otlp_endpoint, store)
+        reception = Reception(store, notifier, allow, incoming, settings.minimum_free_bytes, backlog, tracing=tracing)
         server = serve(socket.socket(fileno=int(sys.argv[1])), owner, reception, settings)
         metrics.LISTENERS.inc()
         gc.freeze()  # what is loaded stays: no collection need look through it again

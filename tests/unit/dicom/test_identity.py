@@ -14,7 +14,7 @@ from scintiflow.dicom.identity import (
     series_uid,
     study_folder,
 )
-from scintiflow.dicom.privacy import log_name
+from scintiflow.dicom.privacy import log_name, log_names
 from tests.builders import having, our_result, scan
 
 VIEWS = st.lists(
@@ -78,9 +78,20 @@ def test_a_study_folder_is_a_plain_name(uid: str) -> None:
     assert set(study_folder(uid)) <= set("0123456789abcdef")
 
 
-def test_logs_see_a_short_name() -> None:
-    """A log line names a study by the first 12 digits of its folder."""
+def test_screens_see_a_short_name() -> None:
+    """A screen names a study by the first 12 digits of its folder."""
     assert log_name(study_folder("1.2.3")) == study_folder("1.2.3")[:12]
+
+
+def test_logs_of_two_installations_do_not_tell_that_a_study_is_the_same() -> None:
+    """What logs and traces call a study depends on the salt, and holds nothing of its folder."""
+    folder = study_folder("1.2.3")
+    here, there = log_names(b"here", folder), log_names(b"there", folder)
+    assert here == log_names(b"here", folder)
+    assert set(here.values()).isdisjoint(there.values())
+    assert here["trace_id"].startswith(here["study"])
+    assert len(here["trace_id"]) == 32
+    assert folder[:12] not in here.values()
 
 
 def test_our_results_are_recognised_by_class_and_equipment() -> None:
