@@ -59,6 +59,12 @@ EXPOSE 9103
 HEALTHCHECK CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:9103/livez', timeout=3)"]
 CMD ["python", "-m", "scintiflow.sender"]
 
+FROM runtime AS probe
+COPY --from=line /opt/scintiflow /opt/scintiflow
+EXPOSE 11113 9105
+HEALTHCHECK CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:9105/livez', timeout=3)"]
+CMD ["python", "-m", "scintiflow.probe"]
+
 FROM runtime AS serving
 COPY --from=source /served /opt/models
 

@@ -10,7 +10,7 @@ QUICK ?= build/models-quick
 LONG := tests/unit/scintilab/generator tests/unit/scintilab/studies
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 ENGINE ?= docker
-IMAGES ?= receiver keeper router sender classifier synthesizer classifier-gpu synthesizer-gpu
+IMAGES ?= receiver keeper router sender probe classifier synthesizer classifier-gpu synthesizer-gpu
 OVERLAYS := single-node cpu gpu
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 

@@ -123,6 +123,11 @@ class Record:
                     first.setdefault((message.revision, message.destination), message)
         return tuple(first.values())
 
+    @cached_property
+    def is_probe(self) -> bool:
+        """Tell whether the probe sent it: it counts for nobody, and is forgotten soon."""
+        return any(event["event"] == "selected" and event["ready"].get("probe", False) for event in self.events)
+
     @property
     def made(self) -> frozenset[str]:
         """SOP Instance UIDs of the results we made for this study."""

@@ -3,7 +3,7 @@
 import socket
 
 from scintiflow.clock import Clock
-from scintiflow.config import Deployment, read_configuration
+from scintiflow.config import Deployment
 from scintiflow.keeper import metrics
 from scintiflow.keeper.deadlines import Deadlines
 from scintiflow.keeper.keep import Keeper
@@ -23,7 +23,7 @@ def main() -> None:
     stopped = until_stopped()
     deployment, settings = Deployment(), KeeperSettings()
     configure_logging("keeper", deployment.log_format)
-    destinations = read_configuration(deployment.config).destinations
+    destinations = deployment.rules().destinations
     redis = connect(deployment.redis())
     deployment.data.mkdir(parents=True, exist_ok=True)
     store = Store(deployment.data)
@@ -39,7 +39,7 @@ def main() -> None:
         punctuality=Punctuality(destinations, settings.result_seconds),
         tracing=open_tracing("keeper", deployment.otlp_endpoint, store),
     )
-    metrics.expect(destination.name for destination in destinations)
+    metrics.expect(destination.name for destination in destinations if not destination.probe)
     serve_probes(deployment.port("keeper"), keeper.readiness)
     keeper.keep(socket.gethostname(), stopped)
 

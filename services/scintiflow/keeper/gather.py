@@ -100,6 +100,7 @@ def _ready(record: Record, selection: Selection, revision: int, now: float, call
         views=selection.views,
         notes=selection.notes,
         synthetic=selection.synthetic,
+        probe=selection.probe,
         last_stored_at=max(record.objects[view.digest] for view in selection.views),
         ready_at=now,
         caller=caller,

@@ -19,7 +19,7 @@ from scintiflow.keeper.gather import Decision, gather, may_complete
 from scintiflow.keeper.lease import Lease
 from scintiflow.keeper.punctuality import Punctuality
 from scintiflow.keeper.resume import forsaken, resume
-from scintiflow.keeper.retention import expire, oldest_delivered, overdue
+from scintiflow.keeper.retention import expire, forget, oldest_delivered, overdue, overdue_probes
 from scintiflow.keeper.settings import KeeperSettings
 from scintiflow.records import ENDS, Record, note, read_record, work_key
 from scintiflow.store import Store
@@ -146,7 +146,8 @@ class Keeper:
     def _decide(self, folder: str) -> None:
         decision = gather(self.store, folder, time.time(), self.deadlines.caller(folder))
         if decision is not None:
-            metrics.DECISIONS.labels(decision.event).inc()
+            if decision.ready is None or not decision.ready.probe:
+                metrics.DECISIONS.labels(decision.event).inc()
             names = log_names(self.store.salt, folder)
             structlog.get_logger().info(decision.event, reason=decision.reason, **names)
             self._trace(folder, decision)
@@ -241,6 +242,8 @@ class Keeper:
         even_since = self.clock.even_since()
         for record in overdue(self._records.values(), now, days=days, days_open=days_open, even_since=even_since):
             self._expire(record, "its time is over")
+        for record in overdue_probes(list(self._records.values()), now, hours=self.settings.probe_retention_hours):
+            self._forget(record)
 
     def _make_room(self) -> None:
         for record in oldest_delivered(self._records.values(), time.time()):
@@ -256,10 +259,14 @@ class Keeper:
             names = log_names(self.store.salt, record.folder)
             structlog.get_logger().info("expired", reason=reason, **names)
 
+    def _forget(self, record: Record) -> None:
+        with _sparing_the_others(self.store, record.folder):
+            forget(self.store, record)
+
     def _measure(self) -> None:
         metrics.FREE_BYTES.set(self.store.free_bytes())
         metrics.WANTED_BYTES.set(self.settings.free_bytes_wanted)
-        records = self._records.values()
+        records = [record for record in self._records.values() if not record.is_probe]
         states = [record.outcome.state for record in records]
         for state in (*ENDS, "receiving", "queued", "reading", "delivering"):
             metrics.STUDIES.labels(state).set(states.count(state))

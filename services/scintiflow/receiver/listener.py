@@ -36,7 +36,7 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import Verification
 
-from scintiflow.config import Deployment, read_configuration
+from scintiflow.config import Deployment
 from scintiflow.dicom.identity import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 from scintiflow.lifetime import die_with_parent, until_stopped
 from scintiflow.receiver import metrics
@@ -140,7 +140,7 @@ def main() -> None:
     notifier.start()
     store.sweep_incoming()
     with store.incoming(owner) as incoming:
-        allow = read_configuration(deployment.config).allow
+        allow = deployment.rules().allow
         tracing = open_tracing("receiver", deployment.otlp_endpoint, store)
         reception = Reception(store, notifier, allow, incoming, settings.minimum_free_bytes, backlog, tracing=tracing)
         server = serve(socket.socket(fileno=int(sys.argv[1])), owner, reception, settings)

@@ -4,7 +4,7 @@ import socket
 
 import httpx
 
-from scintiflow.config import Deployment, read_configuration
+from scintiflow.config import Deployment
 from scintiflow.decode import warm
 from scintiflow.dicom.privacy import log_names
 from scintiflow.lifetime import die_with_parent, until_stopped
@@ -23,7 +23,7 @@ def main() -> None:
     stopped = until_stopped()
     deployment, settings = Deployment(), RouterSettings()
     configure_logging("router", deployment.log_format)
-    configuration = read_configuration(deployment.config)
+    configuration = deployment.rules()
     redis = connect(deployment.redis())
     url = settings.classifier_url or f"http://127.0.0.1:{deployment.port('classifier')}"
     store = Store(deployment.data)

@@ -68,7 +68,7 @@ class Router:
         """Write down why a study cannot be read."""
         ready = StudyReady.FromString(delivery.body)
         note(self.store, ready.study, "parked", stage="read", revision=ready.revision, reason=reason)
-        metrics.STUDIES.labels("parked").inc()
+        _count(ready, "parked")
         structlog.get_logger().error("parked", reason=reason, **log_names(self.store.salt, ready.study))
 
     def _report(self, ready: StudyReady, record: Record) -> None:
@@ -87,7 +87,7 @@ class Router:
         if not deliveries:
             return self._end(ready, "read", _why_not_sent(findings))
         note(self.store, ready.study, "reported", revision=ready.revision, deliveries=deliveries)
-        metrics.STUDIES.labels("reported").inc()
+        _count(ready, "reported")
         return None
 
     @contextmanager
@@ -97,7 +97,7 @@ class Router:
 
     def _end(self, ready: StudyReady, event: Event, reason: str) -> None:
         note(self.store, ready.study, event, revision=ready.revision, reason=reason)
-        metrics.STUDIES.labels(event).inc()
+        _count(ready, event)
         structlog.get_logger().info(event, reason=reason, **log_names(self.store.salt, ready.study))
 
     def _findings(self, ready: StudyReady, decoded: Decoded) -> list[Finding]:
@@ -105,12 +105,13 @@ class Router:
         mode = self.configuration.mode
         models = ready_models(self.classifier, lambda name: mode(name) != "off")
         found = [find(self.classifier, model, ready, decoded, shadow=mode(model.name) == "shadow") for model in models]
-        return [self._write_finding(finding, synthetic=ready.synthetic) for finding in found]
+        return [self._write_finding(ready, finding) for finding in found]
 
-    def _write_finding(self, finding: Finding, *, synthetic: bool) -> Finding:
+    def _write_finding(self, ready: StudyReady, finding: Finding) -> Finding:
         path = finding_path(self.store, finding)
         if self.store.put_once(path, as_json(finding)):
-            metrics.count_finding(finding, synthetic=synthetic)
+            if not ready.probe:
+                metrics.count_finding(finding, synthetic=ready.synthetic)
             return finding
         first = ParseDict(json.loads(path.read_bytes()), Finding())
         if finding.status == Finding.STATUS_SHADOW:  # also where the first one was to be sent
@@ -124,7 +125,8 @@ class Router:
         wanted: defaultdict[str, list[Result]] = defaultdict(list)
         for reading in self._readings(ready, record, findings, decoded):
             for kind in ENCODERS:
-                names = self.configuration.destinations_for(reading.finding.model, kind, synthetic=ready.synthetic)
+                model = reading.finding.model
+                names = self.configuration.destinations_for(model, kind, synthetic=ready.synthetic, probe=ready.probe)
                 for name in names:
                     wanted[name].append(self._write_result(reading, kind))
         return [
@@ -201,6 +203,12 @@ class Router:
     def _source(self, folder: str, digest: str) -> Dataset:
         with (self._objects(folder) / f"{digest}.dcm").open("rb") as file:
             return read_header(file)
+
+
+def _count(ready: StudyReady, outcome: str) -> None:
+    """Count a study that leaves the router, unless the probe sent it."""
+    if not ready.probe:
+        metrics.STUDIES.labels(outcome).inc()
 
 
 def _why_not_assessed(findings: list[Finding]) -> str:

@@ -4,7 +4,7 @@ import socket
 import threading
 
 from scintiflow.clock import Clock
-from scintiflow.config import Deployment, Destination, read_configuration
+from scintiflow.config import Deployment, Destination
 from scintiflow.dicom.privacy import log_names
 from scintiflow.lifetime import die_with_parent, until_stopped
 from scintiflow.records import study_of
@@ -48,9 +48,9 @@ def main() -> None:
         )
 
     worker = socket.gethostname()
-    destinations = read_configuration(deployment.config).destinations
+    destinations = deployment.rules().destinations
     works = [work(destination) for destination in destinations]
-    metrics.expect(destination.name for destination in destinations)
+    metrics.expect(destinations)
 
     def deliver(work: Work) -> None:
         try:

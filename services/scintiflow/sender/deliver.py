@@ -62,7 +62,7 @@ class Sender:
         ready = ResultReady.FromString(delivery.body)
         record = read_record(self.store, ready.study)
         pending = [result for result in ready.results if result.name in record.undelivered(ready)]
-        if not pending:
+        if not pending or self._is_forgotten(ready.study):
             return
         self._require_taken(record, ready)
         self.store.require_room()  # or it would be sent again and again
@@ -75,7 +75,8 @@ class Sender:
         ):
             self._send(ready, pending)
         now, facts = time.time(), {"scintiflow.destination": name}
-        metrics.END_TO_END_SECONDS.labels(name).observe(now - ready.last_stored_at)
+        if not self.destination.probe:
+            metrics.END_TO_END_SECONDS.labels(name).observe(now - ready.last_stored_at)
         self.tracing.tell(ready.study, span, read(ready.revision), ready.ready_at, now, **facts)
         structlog.get_logger().info("delivered", destination=name, **log_names(self.store.salt, ready.study))
 
@@ -88,10 +89,14 @@ class Sender:
         names = log_names(self.store.salt, ready.study)
         structlog.get_logger().error("parked", destination=name, reason=reason, **names)
 
+    def _is_forgotten(self, folder: str) -> bool:
+        """Tell whether the keeper has forgotten a study of the probe, while its results waited."""
+        return self.destination.probe and not self.store.study(folder).is_dir()
+
     def _require_taken(self, record: Record, ready: ResultReady) -> None:
         """Ask the rules of now, because the results may have waited for long, or been replayed."""
         synthetic = any(read.synthetic for read in record.readies if read.revision == ready.revision)
-        if not self.destination.takes(synthetic=synthetic):
+        if not self.destination.takes(synthetic=synthetic, probe=record.is_probe):
             kind = "synthetic" if synthetic else "real"
             raise Refused(f"{self.destination.name} takes no results of {kind} studies; see `synthetic` in its table.")
 
