@@ -49,7 +49,7 @@ def test_nothing_is_told_and_nobody_asked_on_without_an_endpoint() -> None:
     with NOWHERE.attempt(FOLDER, read(1)), NOWHERE.step("classify"):
         assert traceparent() == {}
     NOWHERE.tell(FOLDER, read(1), gathered(1), 1.0, 2.0)
-    assert open_tracing("keeper", None) is NOWHERE
+    assert open_tracing("keeper", None) is open_tracing("keeper", "") is NOWHERE
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def open_tracing(process: str, endpoint: str | None, store: Store | None = None)
     OpenTelemetry's exporter reads the endpoint, and how to get there, from its own environment variables. A process
     without a `store` knows no studies, and only goes on in the traces of others.
     """
-    if endpoint is None:
+    if not endpoint:  # empty is unset, as everywhere in OpenTelemetry
         return NOWHERE
     try:
         from scintiflow.tracing.otlp import exporting
