@@ -11,17 +11,17 @@ RUN python3 -m venv /opt/scintiflow && mkdir /served \
  && for manifest in models/*/manifest.toml; do cp -r "${manifest%/*}" /served/; done
 
 FROM source AS line
-RUN /opt/scintiflow/bin/pip install --no-cache-dir --constraint constraints.txt . \
+RUN /opt/scintiflow/bin/pip install --no-cache-dir --constraint constraints.txt '.[tracing]' \
  && /opt/scintiflow/bin/pip uninstall --yes pip setuptools
 
 FROM source AS engines-cpu
-RUN /opt/scintiflow/bin/pip install --no-cache-dir --constraint constraints.txt '.[cpu]' \
+RUN /opt/scintiflow/bin/pip install --no-cache-dir --constraint constraints.txt '.[cpu,tracing]' \
  && /opt/scintiflow/bin/pip uninstall --yes pip setuptools
 
 # TensorRT comes from NVIDIA's own index; CUDA and cuDNN as wheels, so the base needs only the driver of its host.
 FROM source AS engines-gpu
 RUN /opt/scintiflow/bin/pip install --no-cache-dir --constraint constraints.txt \
-      --extra-index-url https://pypi.nvidia.com '.[gpu]' \
+      --extra-index-url https://pypi.nvidia.com '.[gpu,tracing]' \
  && /opt/scintiflow/bin/pip uninstall --yes pip setuptools
 
 FROM ${PYTHON} AS runtime
@@ -58,6 +58,12 @@ COPY --from=line /opt/scintiflow /opt/scintiflow
 EXPOSE 9103
 HEALTHCHECK CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:9103/livez', timeout=3)"]
 CMD ["python", "-m", "scintiflow.sender"]
+
+FROM runtime AS probe
+COPY --from=line /opt/scintiflow /opt/scintiflow
+EXPOSE 11113 9105
+HEALTHCHECK CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:9105/livez', timeout=3)"]
+CMD ["python", "-m", "scintiflow.probe"]
 
 FROM runtime AS serving
 COPY --from=source /served /opt/models

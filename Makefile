@@ -10,7 +10,7 @@ QUICK ?= build/models-quick
 LONG := tests/unit/scintilab/generator tests/unit/scintilab/studies
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 ENGINE ?= docker
-IMAGES ?= receiver keeper router sender classifier synthesizer classifier-gpu synthesizer-gpu
+IMAGES ?= receiver keeper router sender probe classifier synthesizer classifier-gpu synthesizer-gpu
 OVERLAYS := single-node cpu gpu
 CONTRACTS := $(wildcard proto/scintiflow/contracts/v1/*.proto)
 
@@ -133,7 +133,7 @@ images: ## build an image for each process with ENGINE (docker, or podman), and 
 
 sbom: .venv-sbom/installed ## list what an image holds, as CycloneDX: build/sbom.cpu.json
 	rm -rf build/runtime && $(PYTHON) -m venv build/runtime
-	build/runtime/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[cpu]'
+	build/runtime/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[cpu,tracing]'
 	build/runtime/bin/python -m pip uninstall --quiet --yes pip setuptools
 	.venv-sbom/bin/cyclonedx-py environment build/runtime --pyproject pyproject.toml --mc-type application \
 	  --output-reproducible --output-file build/sbom.cpu.json

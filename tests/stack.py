@@ -75,8 +75,7 @@ class Stack:
     @property
     def ports(self) -> dict[str, int]:
         """Where its processes speak HTTP."""
-        ports = Deployment(models=self.models, port_offset=self.offset).ports
-        return {name: port for name, port in ports.items() if name != "dicom"}
+        return Deployment(models=self.models, port_offset=self.offset).http_ports
 
     def ready(self, *names: str) -> bool:
         """Tell whether the named processes (all by default) say that they are ready."""

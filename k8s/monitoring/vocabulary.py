@@ -10,6 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from scintiflow.classifier import metrics as classifier
 from scintiflow.keeper import metrics as keeper
+from scintiflow.probe import metrics as probe
 from scintiflow.receiver import metrics as receiver
 from scintiflow.router import metrics as router
 from scintiflow.sender import metrics as sender
@@ -23,6 +24,7 @@ PROCESSES: dict[str, ModuleType] = {
     "classifier": classifier,
     "sender": sender,
     "synthesizer": synthesizer,
+    "probe": probe,
 }
 
 
@@ -174,7 +176,8 @@ Written by `make monitoring` from the code; a test fails where this page and the
 One quantity a name, in base units (seconds, bytes, ratios from 0 to 1, watts, joules); counters end in `_total`. The
 prefix is the process that exports. Labels are bounded: they say what is in the tables below, and never a UID, a name, a
 patient's identifier or a calling AE title. Every process answers `/metrics`: receiver 9101, router 9102, sender 9103,
-keeper 9104, classifier 3000, synthesizer 3001.
+keeper 9104, probe 9105, classifier 3000, synthesizer 3001. Studies that the probe sent count in its own metrics, in
+those of objects, associations and stages, and under the destination `probe`; in no other.
 
 The way of a study, stage by stage: `scintiflow_receiver_store_seconds`, `scintiflow_keeper_gather_seconds`,
 `scintiflow_router_stage_seconds` (wait, decode, classify, encode), `scintiflow_sender_deliver_seconds`; all of it, from

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scintiflow.errors import Refused
@@ -22,8 +22,15 @@ PORTS = {
     "router": 9102,
     "sender": 9103,
     "keeper": 9104,
+    "probe": 9105,
+    "probe_dicom": 11113,
 }
-"""Every port we may listen on; `dicom` is the receiver's C-STORE port, the rest speak HTTP."""
+"""Every port we may listen on; those of DICOM take C-STORE, the receiver's and the probe's; the rest speak HTTP."""
+
+DICOM_PORTS = frozenset({"dicom", "probe_dicom"})
+
+PROBE_TITLE = "SCINTIFLOW_PROBE"
+"""The AE title under which the probe sends, and gets its results."""
 
 _LONGEST_SOCKET_PATH = 107
 
@@ -46,6 +53,15 @@ class Deployment(BaseSettings):
     redis_url: str | None = None
     port_offset: int = Field(default=0, ge=0, le=50_000)
     models: Path = Path("models")
+    log_format: Literal["text", "json"] = "text"
+    otlp_endpoint: str | None = Field(
+        default=None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
+    """Where spans go, if anywhere. These and the exporter's other variables are OpenTelemetry's own."""
+    probe_interval_seconds: float | None = Field(default=None, gt=0)
+    """How often the probe sends a scan round the line; where nobody says so, there is no probe."""
+    probe_host: str = "127.0.0.1"
+    """Where the sender reaches the probe."""
 
     @property
     def engines(self) -> Path:
@@ -64,7 +80,26 @@ class Deployment(BaseSettings):
     @property
     def ports(self) -> dict[str, int]:
         """Every port that this installation listens on, by the names of PORTS."""
-        return {name: self.port(name) for name in PORTS if name != "synthesizer" or self.synthesizes}
+        left_out = set() if self.synthesizes else {"synthesizer"}
+        if self.probe_interval_seconds is None:
+            left_out |= {"probe", "probe_dicom"}
+        return {name: self.port(name) for name in PORTS if name not in left_out}
+
+    @property
+    def http_ports(self) -> dict[str, int]:
+        """Those of them where a process tells how it is."""
+        return {name: port for name, port in self.ports.items() if name not in DICOM_PORTS}
+
+    def rules(self) -> "Configuration":
+        """Read `scintiflow.toml`, and let the probe in and have its results, where there is one.
+
+        Raises:
+            Refused: the file breaks a rule.
+        """
+        rules = read_configuration(self.config)
+        if self.probe_interval_seconds is None:
+            return rules
+        return rules.with_probe(self.probe_host, self.port("probe_dicom"))
 
     def redis(self) -> str:
         """Return the URL of Redis: the configured one, else the socket of the server that `up` embeds for DATA."""
@@ -99,9 +134,13 @@ class Destination(BaseModel):
     host: str
     port: int = Field(ge=1, le=65535)
     synthetic: Literal["no", "too", "only"] = "no"
+    probe: bool = False
+    """It is the probe, who gets the results of its own scans, of which nobody else gets any."""
 
-    def takes(self, *, synthetic: bool) -> bool:
-        """Tell whether this destination wants results of a study that is (or is not) marked synthetic."""
+    def takes(self, *, synthetic: bool, probe: bool = False) -> bool:
+        """Tell whether this destination wants results of a study that is (or is not) marked synthetic, or a probe's."""
+        if probe or self.probe:
+            return probe and self.probe
         return self.synthetic != "no" if synthetic else self.synthetic != "only"
 
 
@@ -158,12 +197,26 @@ class Configuration(BaseModel):
         """Return what to do with findings of `model`; a model that is not mentioned reports."""
         return self.models.get(model, ModelRule()).mode
 
-    def destinations_for(self, model: str, kind: str, *, synthetic: bool) -> tuple[str, ...]:
+    def with_probe(self, host: str, port: int) -> "Configuration":
+        """Return these rules and those for a probe whose results are taken at `host`:`port`.
+
+        Raises:
+            Refused: another destination has its name.
+        """
+        if "probe" in self.destination:
+            raise Refused("A destination is called 'probe', as the probe's own is; give it another name.")
+        loopback = host if host.startswith("127.") else None  # else it has an address of its own to send from
+        allowed = Allowed(ae_title=PROBE_TITLE, host=loopback)
+        destination = Destination(name="probe", ae_title=PROBE_TITLE, host=host, port=port, probe=True)
+        together = {"allow": (*self.allow, allowed), "destinations": (*self.destinations, destination)}
+        return Configuration(**{name: getattr(self, name) for name in Configuration.model_fields} | together)
+
+    def destinations_for(self, model: str, kind: str, *, synthetic: bool, probe: bool = False) -> tuple[str, ...]:
         """Return the names of the destinations that get a result of `kind` by `model`."""
         return tuple(
             destination.name
             for destination in self.destinations
-            if destination.takes(synthetic=synthetic) and self._routed(destination.name, model, kind)
+            if destination.takes(synthetic=synthetic, probe=probe) and self._routed(destination.name, model, kind)
         )
 
     def _routed(self, destination: str, model: str, kind: str) -> bool:

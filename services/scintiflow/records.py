@@ -123,6 +123,11 @@ class Record:
                     first.setdefault((message.revision, message.destination), message)
         return tuple(first.values())
 
+    @cached_property
+    def is_probe(self) -> bool:
+        """Tell whether the probe sent it: it counts for nobody, and is forgotten soon."""
+        return any(event["event"] == "selected" and event["ready"].get("probe", False) for event in self.events)
+
     @property
     def made(self) -> frozenset[str]:
         """SOP Instance UIDs of the results we made for this study."""
@@ -261,6 +266,11 @@ def read_findings(store: Store, folder: str, revision: int) -> tuple[Finding, ..
 def work_key(folder: str, revision: int) -> str:
     """Return the key under which one revision of one study is queued."""
     return f"{folder}:r{revision}"
+
+
+def study_of(key: str) -> str:
+    """Return the folder of the study that a queued piece of work is about."""
+    return key.partition(":")[0]
 
 
 def finding_path(store: Store, finding: Finding) -> Path:

@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import re
+import secrets
 import shutil
 import threading
 import time
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain
 from pathlib import Path
 
@@ -31,6 +32,20 @@ class Store:
     """The folder DATA; every process of an installation opens the same one."""
 
     data: Path
+
+    @cached_property
+    def salt(self) -> bytes:
+        """What makes the references of studies in logs and traces this installation's own; drawn once for all.
+
+        Where the disk does not keep it, a process draws one for itself: what it says then is its own until it restarts.
+        """
+        path, drawn = self.data / "salt", secrets.token_bytes(32)
+        try:
+            if not path.exists():
+                self.put_once(path, drawn)
+            return path.read_bytes()
+        except (Unavailable, OSError):
+            return drawn
 
     def study(self, folder: str) -> Path:
         """Return where the study with this folder name lives, whether or not it exists.

@@ -406,13 +406,15 @@ class Work:
 
     `handle` does the work and may be called again for the same key at any time. It raises Unavailable (retry
     after `wait(retries)` seconds, for ever), Refused (park now) or anything else (counted; parked after
-    DELIVERIES_BEFORE_PARKING). `park` writes down why, before the work leaves the queue.
+    DELIVERIES_BEFORE_PARKING). `park` writes down why, before the work leaves the queue. `names` says in log lines
+    which work it is.
     """
 
     stream: Stream
     handle: Callable[[Delivery], None]
     park: Callable[[Delivery, str], None]
     wait: Callable[[int], float]
+    names: Callable[[Delivery], Mapping[str, str]] = lambda _: {}
 
 
 def consume(work: Work, worker: str, slots: int, stopped: threading.Event) -> None:
@@ -462,7 +464,8 @@ def settle(work: Work, delivery: Delivery) -> None:
         raise  # still leased: it is taken over when Redis is back
     except Exception as error:
         reason = str(error) if isinstance(error, Failed) else f"{type(error).__name__}: see the log"
-        log.error("failed", queue=stream.name, reason=reason, exc_info=not isinstance(error, Failed))
+        unforeseen = not isinstance(error, Failed)
+        log.error("failed", queue=stream.name, reason=reason, exc_info=unforeseen, **work.names(delivery))
         counted = stream.count_failure(delivery)
         if counted.failures >= DELIVERIES_BEFORE_PARKING:
             return _park(work, counted, reason)
@@ -472,7 +475,8 @@ def settle(work: Work, delivery: Delivery) -> None:
 
 def _put_off(work: Work, delivery: Delivery, error: Unavailable) -> None:
     seconds, queue = work.wait(delivery.retries), work.stream.name
-    structlog.get_logger().info("not now, will retry", queue=queue, seconds=round(seconds, 1), reason=str(error))
+    facts = {"queue": queue, "seconds": round(seconds, 1), "reason": str(error), **work.names(delivery)}
+    structlog.get_logger().info("not now, will retry", **facts)
     work.stream.retry_later(delivery, seconds)
 
 

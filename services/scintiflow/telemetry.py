@@ -24,23 +24,34 @@ LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 
 
 
 def configure_logging(process: str, form: Literal["text", "json"] = "text") -> None:
-    """Send one line an event to standard error, each naming `process`; control characters are escaped."""
-    render: structlog.types.Processor = (
-        structlog.processors.JSONRenderer()
+    """Send one line an event to standard error, each naming `process`; control characters are escaped.
+
+    As JSON, times are UTC and a line about a study names its trace too; a person who reads text finds it without.
+    """
+    render: tuple[structlog.types.Processor, ...] = (
+        (structlog.processors.TimeStamper(fmt="iso"), structlog.processors.JSONRenderer())
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        else (
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S"),
+            _without_trace,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0),
+        )
     )
     structlog.configure(
         processors=[
             lambda _, __, event: {"process": process, **event},
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S"),
             structlog.processors.ExceptionRenderer(_without_message),
-            render,
+            *render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _without_trace(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    event.pop("trace_id", None)
+    return event
 
 
 def _without_message(exc_info: structlog.typing.ExcInfo) -> str:

@@ -69,7 +69,8 @@ def line(deployment: Deployment) -> tuple[tuple[Program, ...], ...]:
 
     So nothing comes in before it can be worked on, and the queues are the last to go.
     """
-    receiver = (_process("receiver", colour=36, patience=3.5),)
+    probe = (_process("probe", colour=95, patience=3.5),) if deployment.probe_interval_seconds is not None else ()
+    receiver = (*probe, _process("receiver", colour=36, patience=3.5))
     synthesizer = (_process("synthesizer", colour=96, patience=4),) if deployment.synthesizes else ()
     workers = (
         _process("keeper", colour=32, patience=4),

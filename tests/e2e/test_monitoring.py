@@ -9,7 +9,7 @@ import pytest
 from pydicom import Dataset
 
 from k8s.monitoring.preview import DASHBOARDS
-from k8s.monitoring.vocabulary import LABELS, everything
+from k8s.monitoring.vocabulary import LABELS, everything, families
 from tests.monitored import Monitored, monitored
 from tests.pacs import Pacs
 from tests.prometheus import PROGRAM, Labels, Prometheus
@@ -63,6 +63,7 @@ def test_nothing_is_documented_that_no_process_says(prometheus: Prometheus, stud
         "scintiflow_classifier_engine_nodes": "ONNX Runtime",
         "scintiflow_keeper_expired_total": "retention",
         "scintiflow_receiver_turned_away_total": "a stranger",
+        **{family.series[-1]: "a probe" for family in families("probe")},
     }
     documented = {family.series[-1] for family in everything()}
     found = {series["__name__"] for series in prometheus.series()}

@@ -164,6 +164,17 @@ def test_the_rules_of_now_decide_who_gets_synthetic_results(store: Store, synthe
         assert pacs.received == []
 
 
+def test_what_the_probe_sent_may_be_forgotten_while_it_waits(store: Store, ready: ResultReady) -> None:
+    """Its results are no longer anybody's, and nothing of the study comes back; another's loss needs a person."""
+    shutil.rmtree(store.study(FOLDER))
+    sender = sender_to(store, free_port())
+    probe = sender.destination.model_copy(update={"probe": True})
+    replace(sender, destination=probe).deliver(delivery_of(ready))
+    assert list(store.studies()) == []
+    with pytest.raises(Refused, match="gone from DATA"):
+        sender.deliver(delivery_of(ready))
+
+
 def test_a_rejected_association_says_what_to_do(store: Store, ready: ResultReady) -> None:
     """A PACS that does not know us is named, with the title to allow there."""
     with Pacs(ae_title="OTHER") as pacs, pytest.raises(Failed, match="allow SCINTIFLOW there"):

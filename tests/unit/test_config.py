@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from scintiflow.config import PORTS, Configuration, Deployment, embedded_socket, read_configuration
+from scintiflow.config import (
+    PORTS,
+    PROBE_TITLE,
+    Allowed,
+    Configuration,
+    Deployment,
+    embedded_socket,
+    read_configuration,
+)
 from scintiflow.errors import Refused
 
 TOML = """
@@ -108,10 +116,38 @@ def test_the_port_offset_moves_every_port(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_synthesizer_listens_where_there_is_a_generator(tmp_path: Path) -> None:
     """Without a generator among the models nobody waits for the synthesizer's port, and nobody else's is missing."""
     without = Deployment(models=tmp_path, port_offset=1000)
-    assert without.ports.keys() == PORTS.keys() - {"synthesizer"}
+    assert without.ports.keys() == PORTS.keys() - {"synthesizer", "probe", "probe_dicom"}
     (tmp_path / "generator").mkdir()
     (tmp_path / "generator" / "manifest.toml").touch()
     assert Deployment(models=tmp_path, port_offset=1000).ports == without.ports | {"synthesizer": 4001}
+
+
+@pytest.fixture
+def probed(tmp_path: Path) -> Configuration:
+    """The example above, with a probe."""
+    (tmp_path / "scintiflow.toml").write_text(TOML.replace('"probe"', '"phantoms"'))
+    return Deployment(config=tmp_path / "scintiflow.toml", probe_interval_seconds=60, port_offset=10).rules()
+
+
+def test_a_probe_is_let_in_and_listened_for(probed: Configuration, configuration: Configuration) -> None:
+    """Where an interval is configured, the probe may send from this machine, and its results go to its own port."""
+    assert probed.allow == (*configuration.allow, Allowed(ae_title=PROBE_TITLE, host="127.0.0.1"))
+    assert probed.destination["probe"].port == PORTS["probe_dicom"] + 10
+    assert {"probe", "probe_dicom"} <= Deployment(probe_interval_seconds=60).ports.keys()
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_results_of_the_probe_are_its_own(probed: Configuration, synthetic: bool) -> None:
+    """They go to no other destination, whatever that takes, and the probe gets nobody else's."""
+    assert probed.destinations_for("metastasis", "report", synthetic=True, probe=True) == ("probe",)
+    assert "probe" not in probed.destinations_for("metastasis", "report", synthetic=synthetic)
+
+
+def test_the_name_of_the_probe_is_taken(tmp_path: Path) -> None:
+    """A destination of the same name is refused with what to do."""
+    (tmp_path / "scintiflow.toml").write_text(TOML)
+    with pytest.raises(Refused, match="another name"):
+        Deployment(config=tmp_path / "scintiflow.toml", probe_interval_seconds=60).rules()
 
 
 def test_the_embedded_socket_fits_into_the_kernels_limit(tmp_path: Path) -> None:

@@ -88,6 +88,20 @@ def test_a_disk_that_refuses_is_unavailable(store: Store) -> None:
         put(store, b"scan")
 
 
+def test_an_installation_has_one_salt(store: Store, tmp_path: Path) -> None:
+    """Every process that opens DATA has the same salt, and another installation another one."""
+    assert store.salt == Store(store.data).salt
+    assert store.salt != Store(tmp_path / "elsewhere").salt
+
+
+def test_a_disk_in_trouble_leaves_a_process_its_own_salt(tmp_path: Path) -> None:
+    """Log lines about a disk that keeps nothing must not fail by it."""
+    (tmp_path / "data").write_text("no folder")
+    broken = Store(tmp_path / "data")
+    assert len(broken.salt) == 32
+    assert broken.salt == broken.salt
+
+
 def test_the_first_one_written_wins(store: Store) -> None:
     """Of many writers of one path exactly one is told that it won, and its bytes stay."""
     path = store.study(FOLDER) / "results" / "1.dcm"

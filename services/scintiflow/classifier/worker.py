@@ -7,19 +7,21 @@ import bentoml
 from scintiflow.classifier.application import application
 from scintiflow.classifier.roster import Roster
 from scintiflow.classifier.settings import ClassifierSettings
+from scintiflow.classifier.traced import Traced
 from scintiflow.config import Deployment
 from scintiflow.inference.batcher import Batcher
 from scintiflow.inference.engine import open_engine
 from scintiflow.serving.bento import stay_with_supervisor
 from scintiflow.serving.gpus import watch_gpus
 from scintiflow.telemetry import configure_logging
+from scintiflow.tracing import open_tracing
 
 
 def equip(service: "bentoml.Service[object]") -> None:
     """Give the service its models and its answers, and tie this process to its supervisor's life."""
     stay_with_supervisor()
     settings, installation = ClassifierSettings(), Deployment()
-    configure_logging("classifier")
+    configure_logging("classifier", installation.log_format)
     watch_gpus()
     roster = Roster(
         installation.models,
@@ -33,6 +35,7 @@ def equip(service: "bentoml.Service[object]") -> None:
             on_batch=heard,
         ),
     )
-    service.mount_asgi_app(
-        application(roster, maximum_body=settings.maximum_body_bytes, deadline=settings.deadline_seconds)
-    )
+    answers = application(roster, maximum_body=settings.maximum_body_bytes, deadline=settings.deadline_seconds)
+    if installation.otlp_endpoint:
+        answers.add_middleware(Traced, tracing=open_tracing("classifier", installation.otlp_endpoint))
+    service.mount_asgi_app(answers)

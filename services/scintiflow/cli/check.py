@@ -34,4 +34,5 @@ def meaning(configuration: Configuration) -> list[str]:
 def _destination(name: str, configuration: Configuration) -> str:
     destination = configuration.destination[name]
     synthetic = {"no": "", "too": ", synthetic studies too", "only": ", synthetic studies only"}[destination.synthetic]
-    return f"{name} = {destination.ae_title}@{destination.host}:{destination.port}{synthetic}"
+    taken = ", the probe's studies only" if destination.probe else synthetic
+    return f"{name} = {destination.ae_title}@{destination.host}:{destination.port}{taken}"

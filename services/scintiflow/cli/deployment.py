@@ -7,7 +7,7 @@ import typer
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
-from scintiflow.config import Configuration, Deployment, read_configuration
+from scintiflow.config import Configuration, Deployment
 from scintiflow.errors import Refused
 
 Settings = TypeVar("Settings", bound=BaseSettings)
@@ -55,5 +55,5 @@ def settings(kind: type[Settings], **given: Any) -> Settings:
 
 
 def configuration(installation: Deployment) -> Configuration:
-    """Read the installation's `scintiflow.toml`; raises Refused with its faults."""
-    return read_configuration(installation.config)
+    """Read the installation's rules; raises Refused with the faults of its `scintiflow.toml`."""
+    return installation.rules()

@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scintiflow.cli.deployment import DataOption, deployment
-from scintiflow.cli.studies import newest_first, study_uid
-from scintiflow.dicom.identity import study_folder
+from scintiflow.cli.studies import is_called, newest_first, study_uid
 from scintiflow.dicom.privacy import log_name
 from scintiflow.errors import Refused
 from scintiflow.records import Record, note
@@ -88,8 +87,9 @@ def _parked_in(store: Store) -> list[Record]:
 
 
 def _find(store: Store, which: str) -> Record:
-    """Return the parked study whose UID, or the beginning of whose key, is `which`."""
-    found = [record for record in _parked_in(store) if record.folder.startswith((which, study_folder(which)))]
+    """Return the parked study that is called `which`, or whose key begins so."""
+    parked = _parked_in(store)
+    found = [one for one in parked if one.folder.startswith(which) or is_called(store, one.folder, which)]
     if len(found) != 1:
         how_many = "No parked study answers" if not found else "Several parked studies answer"
         raise Refused(f"{how_many} to this; take a key from `scintiflow parked list`.")

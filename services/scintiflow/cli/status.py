@@ -65,7 +65,7 @@ def look(installation: Deployment) -> dict[str, Any]:
     records = [read_record(store, folder) for folder in store.studies()]
     streams = {"events": "gather", "ready": "read", **{f"results:{name}": f"send {name}" for name in names}}
     queues = [_queue(installation, stream, _parked(records, place)) for stream, place in streams.items()]
-    healths = [_redis(installation), *(_health(*each) for each in installation.ports.items() if each[0] != "dicom")]
+    healths = [_redis(installation), *(_health(*each) for each in installation.http_ports.items())]
     return {
         "processes": [asdict(health) for health in healths],
         "streams": [asdict(queue) for queue in queues],

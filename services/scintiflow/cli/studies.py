@@ -13,6 +13,7 @@ from rich.table import Table
 from scintiflow.cli.deployment import DataOption, JsonOption, OffsetOption, deployment
 from scintiflow.contracts.v1.finding_pb2 import Finding
 from scintiflow.dicom.identity import study_folder
+from scintiflow.dicom.privacy import log_names, reference
 from scintiflow.errors import Refused
 from scintiflow.records import ENDS, Record, read_findings, read_record
 from scintiflow.store import Store
@@ -26,7 +27,9 @@ COLOURS = {"delivered": "green", "parked": "red", "incomplete": "yellow", "decli
 
 
 def studies(
-    uid: Annotated[str | None, typer.Argument(metavar="[UID]", help="One Study Instance UID.")] = None,
+    uid: Annotated[
+        str | None, typer.Argument(metavar="[UID]", help="A Study Instance UID, or what logs call it.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the newest so many.", show_default="all")] = None,
     data: DataOption = None,
     port_offset: OffsetOption = None,
@@ -79,8 +82,15 @@ def _uid_in(path: Path) -> str | None:
     return str(found) if found else None
 
 
-def _record_of(store: Store, uid: str) -> Record:
-    record = read_record(store, study_folder(uid))
+def is_called(store: Store, folder: str, which: str) -> bool:
+    """Tell whether `which` is the Study Instance UID of a study, or the reference that logs and traces have for it."""
+    said = reference(store.salt, folder)
+    return folder == study_folder(which) or which in (said, log_names(store.salt, folder)["study"])
+
+
+def _record_of(store: Store, which: str) -> Record:
+    called = (folder for folder in store.studies() if is_called(store, folder, which))
+    record = read_record(store, next(called, study_folder(which)))
     if not record.objects and not record.events:
         raise Refused("No study with this UID has come in; `scintiflow studies` lists those that have.")
     return record

@@ -40,6 +40,9 @@ IMPLEMENTATION_UID = UID("2.25.101142828757727846891350377543519340862")
 IMPLEMENTATION_VERSION = f"SCINTIFLOW{__version__}"[:16]
 """Implementation Version Name (0002,0013), an SH of at most 16 characters."""
 
+PROBE_PATIENT = "SCINTIFLOW-PROBE"
+"""Patient ID (0010,0020) of the scans that the probe sends, which are marked as synthetic besides."""
+
 _RESULT_CLASSES = frozenset(
     {
         Comprehensive3DSRStorage,
@@ -83,6 +86,11 @@ def is_our_result(header: Dataset) -> bool:
     """
     ours = (text(header, "Manufacturer"), text(header, "ManufacturerModelName")) == EQUIPMENT[:2]
     return ours and text(header, "SOPClassUID") in _RESULT_CLASSES
+
+
+def is_probe(header: Dataset) -> bool:
+    """Tell whether `header` is of a scan that the probe sent, to see whether it comes back."""
+    return text(header, "SyntheticData") == "YES" and text(header, "PatientID") == PROBE_PATIENT
 
 
 def _named(views: Iterable[SelectedView]) -> list[str]:

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, SelectedView
 from scintiflow.dicom.eligibility import is_processed, judge, photopeak_frames
 from scintiflow.dicom.header import birth_date, dated_at, number, plain, since_injection, text
-from scintiflow.dicom.identity import is_our_result
+from scintiflow.dicom.identity import is_our_result, is_probe
 from scintiflow.dicom.views import FrameView, views_of
 from scintiflow.errors import Declined, Refused
 
@@ -39,6 +39,8 @@ class Selection(NamedTuple):
     """
     synthetic: bool
     """A selected object says Synthetic Data (0008,001C) = YES."""
+    probe: bool
+    """All that is selected is of the probe."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,7 @@ class Scan:
     rank: tuple[bool, bool]
     """Original before processed, surely delayed before perhaps delayed."""
     synthetic: bool
+    probe: bool
 
 
 class Candidate(NamedTuple):
@@ -130,6 +133,7 @@ def select(candidates: Iterable[Candidate]) -> Selection:
         declined=declined,
         complete=len(chosen) == 2,
         synthetic=any(scan.synthetic for scan in used),
+        probe=bool(used) and all(scan.probe for scan in used),
     )
 
 
@@ -189,6 +193,7 @@ def _scan(digest: str, header: Dataset, encoded_bytes: int | None) -> Scan:
         shape=(number(header, "Rows"), number(header, "Columns")),
         rank=(not is_processed(header), since_injection(header) is not None),
         synthetic=text(header, "SyntheticData") == "YES",
+        probe=is_probe(header),
     )
 
 

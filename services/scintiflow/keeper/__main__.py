@@ -3,7 +3,7 @@
 import socket
 
 from scintiflow.clock import Clock
-from scintiflow.config import Deployment, read_configuration
+from scintiflow.config import Deployment
 from scintiflow.keeper import metrics
 from scintiflow.keeper.deadlines import Deadlines
 from scintiflow.keeper.keep import Keeper
@@ -14,29 +14,32 @@ from scintiflow.lifetime import die_with_parent, until_stopped
 from scintiflow.store import Store
 from scintiflow.stream import Stream, connect
 from scintiflow.telemetry import configure_logging, serve_probes
+from scintiflow.tracing import open_tracing
 
 
 def main() -> None:
     """Load settings, open resources, keep."""
     die_with_parent()
     stopped = until_stopped()
-    configure_logging("keeper")
     deployment, settings = Deployment(), KeeperSettings()
-    destinations = read_configuration(deployment.config).destinations
+    configure_logging("keeper", deployment.log_format)
+    destinations = deployment.rules().destinations
     redis = connect(deployment.redis())
     deployment.data.mkdir(parents=True, exist_ok=True)
+    store = Store(deployment.data)
     keeper = Keeper(
-        store=Store(deployment.data),
+        store=store,
         events=Stream(redis, "events"),
         ready=Stream(redis, "ready"),
         results={destination.name: Stream(redis, f"results:{destination.name}") for destination in destinations},
         deadlines=Deadlines(redis),
         lease=Lease(redis),
         settings=settings,
-        clock=Clock(Store(deployment.data)),
+        clock=Clock(store),
         punctuality=Punctuality(destinations, settings.result_seconds),
+        tracing=open_tracing("keeper", deployment.otlp_endpoint, store),
     )
-    metrics.expect(destination.name for destination in destinations)
+    metrics.expect(destination.name for destination in destinations if not destination.probe)
     serve_probes(deployment.port("keeper"), keeper.readiness)
     keeper.keep(socket.gethostname(), stopped)
 

@@ -1,7 +1,7 @@
 """Objects of a study -> the decision what is to be read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import structlog
 from scintiflow.contracts.v1.study_pb2 import SelectedView, StudyReady
 from scintiflow.dicom.header import text
 from scintiflow.dicom.identity import study_folder
-from scintiflow.dicom.privacy import log_name
+from scintiflow.dicom.privacy import log_names
 from scintiflow.dicom.reading import read_header
 from scintiflow.dicom.selection import Candidate, Scan, Selection, candidate, select
 from scintiflow.errors import Declined, Refused
@@ -30,6 +30,8 @@ class Decision:
     ready: StudyReady | None = None
     declined: Mapping[str, str] = field(default_factory=dict)
     """Digest of each object that is not for us -> why."""
+    first_stored_at: float | None = None
+    """When the study's first object came (Unix seconds); None where the study was decided about before."""
 
     def news(self, record: Record) -> dict[str, object]:
         """What the study's record is to keep of it, beyond what it says already."""
@@ -67,6 +69,8 @@ def gather(store: Store, folder: str, now: float, caller: str) -> Decision | Non
         if not record.undecided:
             return None
         decision = _decide(store, record, now, caller)
+        if not record.events:
+            decision = replace(decision, first_stored_at=min(record.objects.values()))
         note(store, folder, decision.event, **decision.news(record))
         return decision
 
@@ -78,7 +82,7 @@ def _decide(store: Store, record: Record, now: float, caller: str) -> Decision:
     except Refused as error:
         return Decision("parked", str(error))
     except Exception as error:  # a malformed value can raise nearly anything; it must not stop the neighbours
-        structlog.get_logger().exception("cannot judge a study", study=log_name(record.folder))
+        structlog.get_logger().exception("cannot judge a study", **log_names(store.salt, record.folder))
         return Decision("parked", f"Its objects cannot be judged ({type(error).__name__}); see the keeper's log.")
     if not selection.views and latest is None:
         return Decision("declined", _why_nothing(selection), declined=selection.declined)
@@ -96,6 +100,7 @@ def _ready(record: Record, selection: Selection, revision: int, now: float, call
         views=selection.views,
         notes=selection.notes,
         synthetic=selection.synthetic,
+        probe=selection.probe,
         last_stored_at=max(record.objects[view.digest] for view in selection.views),
         ready_at=now,
         caller=caller,
@@ -107,7 +112,8 @@ def _select(store: Store, record: Record) -> Selection:
     seen = {digest: _candidate(store, record.folder, digest) for digest in record.objects}
     damaged = {digest: str(one) for digest, one in seen.items() if isinstance(one, Declined)}
     for reason in damaged.values():
-        structlog.get_logger().error("left out an object", study=log_name(record.folder), reason=reason)
+        names = log_names(store.salt, record.folder)
+        structlog.get_logger().error("left out an object", reason=reason, **names)
     sound = [one for one in seen.values() if isinstance(one, Candidate)]
     selection = select(one for one in sound if not (one.is_ours or one.sop_instance_uid in record.made))
     return selection._replace(declined=selection.declined | damaged)

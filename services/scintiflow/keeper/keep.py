@@ -11,19 +11,20 @@ from redis.exceptions import RedisError
 
 from scintiflow.clock import Clock
 from scintiflow.contracts.v1.study_pb2 import Arrival, AssociationEnded, ObjectStored
-from scintiflow.dicom.privacy import log_name
+from scintiflow.dicom.privacy import log_names
 from scintiflow.errors import ScintiflowError
 from scintiflow.keeper import metrics
 from scintiflow.keeper.deadlines import Deadlines
-from scintiflow.keeper.gather import gather, may_complete
+from scintiflow.keeper.gather import Decision, gather, may_complete
 from scintiflow.keeper.lease import Lease
 from scintiflow.keeper.punctuality import Punctuality
 from scintiflow.keeper.resume import forsaken, resume
-from scintiflow.keeper.retention import expire, oldest_delivered, overdue
+from scintiflow.keeper.retention import expire, forget, oldest_delivered, overdue, overdue_probes
 from scintiflow.keeper.settings import KeeperSettings
 from scintiflow.records import ENDS, Record, note, read_record, work_key
 from scintiflow.store import Store
 from scintiflow.stream import Stream
+from scintiflow.tracing import NOWHERE, Tracing, gathered, whole
 
 _DAY = 86_400.0
 _RETENTION_SECONDS = 600.0
@@ -47,6 +48,7 @@ class Keeper:
     settings: KeeperSettings
     clock: Clock
     punctuality: Punctuality
+    tracing: Tracing = NOWHERE
     _trouble: str | None = "it has not reached Redis yet"
     _seen: dict[str, tuple[float, ...]] = field(default_factory=dict)
     _records: dict[str, Record] = field(default_factory=dict)
@@ -101,7 +103,7 @@ class Keeper:
         wait = min(_LONGEST_WAIT, max(0.0, due - time.time())) if due else _LONGEST_WAIT
         taken = self.events.take_over(worker, _MOST_A_TURN) or self.events.take(worker, _MOST_A_TURN, wait)
         for delivery in taken:
-            with _sparing_the_others("of an event"):
+            with _sparing_the_others(self.store):
                 self._heard(Arrival.FromString(delivery.body))
             self.events.acknowledge(delivery)
 
@@ -125,7 +127,7 @@ class Keeper:
         now = time.time()
         for folder in self.deadlines.due(now, _MOST_A_TURN):
             self.deadlines.decide_at(folder, now + _TRY_AGAIN_SECONDS)  # unless it can be decided now
-            with _sparing_the_others(folder):
+            with _sparing_the_others(self.store, folder):
                 self._decide_if_quiet(folder, now)
 
     def _decide_if_quiet(self, folder: str, now: float) -> None:
@@ -144,13 +146,25 @@ class Keeper:
     def _decide(self, folder: str) -> None:
         decision = gather(self.store, folder, time.time(), self.deadlines.caller(folder))
         if decision is not None:
-            metrics.DECISIONS.labels(decision.event).inc()
-            structlog.get_logger().info(decision.event, study=log_name(folder), reason=decision.reason)
+            if decision.ready is None or not decision.ready.probe:
+                metrics.DECISIONS.labels(decision.event).inc()
+            names = log_names(self.store.salt, folder)
+            structlog.get_logger().info(decision.event, reason=decision.reason, **names)
+            self._trace(folder, decision)
         if decision is not None and decision.ready is not None:
             ready = decision.ready
             metrics.GATHER_SECONDS.observe(ready.ready_at - ready.last_stored_at)
             self.ready.publish(work_key(folder, ready.revision), ready.SerializeToString(), ready.caller)
         self.deadlines.decided(folder)
+
+    def _trace(self, folder: str, decision: Decision) -> None:
+        """Tell of the gathering that a decision ends and, with the first one, of the study that all spans belong to."""
+        now, facts = time.time(), {"scintiflow.decision": decision.event}
+        if decision.first_stored_at is not None:
+            self.tracing.tell(folder, whole(), None, decision.first_stored_at, now)
+        if decision.ready is not None:
+            begun = decision.ready.last_stored_at
+            self.tracing.tell(folder, gathered(decision.ready.revision), whole(), begun, now, **facts)
 
     def _each_queue(self, do: Callable[[Stream], None]) -> None:
         for queue in (self.events, *self._queues()):
@@ -192,7 +206,7 @@ class Keeper:
         for gone in self._records.keys() - folders:
             del self._records[gone], self._seen[gone]
         for folder in folders:
-            with _sparing_the_others(folder):
+            with _sparing_the_others(self.store, folder):
                 self._look_at(folder)
 
     def _look_at(self, folder: str) -> None:
@@ -228,6 +242,8 @@ class Keeper:
         even_since = self.clock.even_since()
         for record in overdue(self._records.values(), now, days=days, days_open=days_open, even_since=even_since):
             self._expire(record, "its time is over")
+        for record in overdue_probes(list(self._records.values()), now, hours=self.settings.probe_retention_hours):
+            self._forget(record)
 
     def _make_room(self) -> None:
         for record in oldest_delivered(self._records.values(), time.time()):
@@ -237,15 +253,20 @@ class Keeper:
 
     def _expire(self, record: Record, reason: str) -> None:
         del self._records[record.folder], self._seen[record.folder]  # whatever comes of it, the sweep reads it again
-        with _sparing_the_others(record.folder):
+        with _sparing_the_others(self.store, record.folder):
             expire(self.store, record, reason)
             metrics.EXPIRED.labels(record.outcome.state).inc()
-            structlog.get_logger().info("expired", study=log_name(record.folder), reason=reason)
+            names = log_names(self.store.salt, record.folder)
+            structlog.get_logger().info("expired", reason=reason, **names)
+
+    def _forget(self, record: Record) -> None:
+        with _sparing_the_others(self.store, record.folder):
+            forget(self.store, record)
 
     def _measure(self) -> None:
         metrics.FREE_BYTES.set(self.store.free_bytes())
         metrics.WANTED_BYTES.set(self.settings.free_bytes_wanted)
-        records = self._records.values()
+        records = [record for record in self._records.values() if not record.is_probe]
         states = [record.outcome.state for record in records]
         for state in (*ENDS, "receiving", "queued", "reading", "delivering"):
             metrics.STUDIES.labels(state).set(states.count(state))
@@ -267,7 +288,7 @@ class Keeper:
 
 
 @contextmanager
-def _sparing_the_others(folder: str) -> Iterator[None]:
+def _sparing_the_others(store: Store, folder: str | None = None) -> Iterator[None]:
     """Keep what is wrong with one study, or with the disk below it, from stopping the work on the others."""
     try:
         yield
@@ -276,4 +297,5 @@ def _sparing_the_others(folder: str) -> Iterator[None]:
     except Exception as error:
         told = isinstance(error, ScintiflowError | OSError)
         reason = str(error) if isinstance(error, ScintiflowError) else type(error).__name__
-        structlog.get_logger().error("put a study off", study=log_name(folder), reason=reason, exc_info=not told)
+        names = log_names(store.salt, folder) if folder else {}
+        structlog.get_logger().error("put a study off", reason=reason, exc_info=not told, **names)

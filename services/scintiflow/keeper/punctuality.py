@@ -39,7 +39,7 @@ class Punctuality:
 
     def judge(self, record: Record, now: float) -> dict[str, Verdict]:
         """Return what can be told now for the first time of a study's newest reading, by destination."""
-        if self._was_told(record) or not record.readies or record.outcome.state in _NOTHING_TO_SEND:
+        if record.is_probe or self._was_told(record) or not record.readies or record.outcome.state in _NOTHING_TO_SEND:
             return {}
         ready, found = record.readies[-1], {}
         for name in self._awaiting(record, ready):

@@ -1,12 +1,14 @@
 """How long objects and results stay; a tombstone with the findings and the events stays for good."""
 
+import uuid
 from collections.abc import Iterable
 
 from scintiflow.errors import Unavailable
 from scintiflow.records import ENDS, Record, State, note, read_record
 from scintiflow.store import Store
 
-_DAY = 86_400.0
+_HOUR = 3_600.0
+_DAY = 24 * _HOUR
 _SETTLED_SECONDS = 2.0  # file times are coarse: what came this long ago may hide what came after a record was read
 _KEPT_LONGER: frozenset[State] = frozenset({"incomplete", "parked"})
 
@@ -26,6 +28,27 @@ def oldest_delivered(records: Iterable[Record], now: float) -> list[Record]:
     delivered = [record for record in records if record.outcome.state == "delivered" and record.objects]
     settled = [record for record in delivered if not 0 <= now - record.came < _SETTLED_SECONDS]
     return sorted(settled, key=lambda record: record.outcome.at or 0)
+
+
+def overdue_probes(records: Iterable[Record], now: float, *, hours: float) -> list[Record]:
+    """Return the probe's studies that came more than `hours` ago, wherever they stand: there is always a newer one.
+
+    Not what somebody may be reading now: the results would be left over.
+    """
+    old = [record for record in records if record.is_probe and now - record.came > _HOUR * hours]
+    return [record for record in old if record.outcome.state != "reading"]
+
+
+def forget(store: Store, record: Record) -> None:
+    """Remove a study with its record, as if it had never come.
+
+    Raises:
+        Unavailable: something happened to it: it is to be judged again.
+    """
+    with store.closed(record.folder), store.incoming(f"forgotten-{uuid.uuid4().hex}") as folder:
+        if read_record(store, record.folder) != record:
+            raise Unavailable("The study has changed since it was to be removed.")
+        store.study(record.folder).rename(folder / "study")  # nobody ever sees half of it
 
 
 def expire(store: Store, record: Record, reason: str) -> None:

@@ -19,6 +19,8 @@ class KeeperSettings(BaseSettings):
     """Delivered, read and declined studies keep their objects this long."""
     retention_days_open: float = Field(default=30, gt=0)
     """Incomplete and parked studies keep theirs this long."""
+    probe_retention_hours: float = Field(default=1, gt=0)
+    """Studies that the probe sent are forgotten so long after they came, whatever became of them."""
     result_seconds: float = Field(default=60, gt=0)
     """From the last needed object to the result at the PACS; what takes longer counts as late."""
     free_bytes_wanted: int = Field(default=4 << 30, ge=0)

@@ -4,7 +4,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from scintiflow.config import Deployment, read_configuration
+from scintiflow.config import Deployment
 from scintiflow.lifetime import die_with_parent, temporary_folder, until_stopped
 from scintiflow.receiver.allowlist import who_may_send
 from scintiflow.receiver.crew import Crew, listen, readiness
@@ -19,9 +19,9 @@ def main() -> None:
     """Load settings, listen, keep the listeners at work."""
     die_with_parent()
     stopped = until_stopped()
-    configure_logging("receiver")
     deployment, settings = Deployment(), Settings()
-    allow = read_configuration(deployment.config).allow
+    configure_logging("receiver", deployment.log_format)
+    allow = deployment.rules().allow
     structlog.get_logger().info(who_may_send(allow), ae_title=settings.ae_title, port=deployment.port("dicom"))
     with (
         temporary_folder("scintiflow-receiver-", _MEMORY) as metrics,

@@ -26,6 +26,7 @@ from scintiflow.receiver.part import Part
 from scintiflow.receiver.sparing import Sparing
 from scintiflow.receiver.status import STATUS, Outcome, Rejection
 from scintiflow.store import Store
+from scintiflow.tracing import NOWHERE, Fact, Tracing, received, whole
 
 log = structlog.get_logger()
 
@@ -46,6 +47,7 @@ class Reception:
     minimum_free_bytes: int
     backlog: Backlog
     sparing: Sparing = field(default_factory=Sparing)
+    tracing: Tracing = NOWHERE
 
 
 @dataclass
@@ -175,6 +177,9 @@ class Visit:
         self.reception.notifier.stored(
             ObjectStored(study=folder, digest=digest, association=self.name, stored_at=now, caller=self.caller)
         )
+        begun = now - (time.perf_counter() - part.started)
+        facts: dict[str, Fact] = {"scintiflow.caller": self.caller, "scintiflow.bytes": part.size}
+        self.reception.tracing.tell(folder, received(digest), whole(), begun, now, **facts)
         return ("stored" if new else "again"), ""
 
     def _ending(self, association: Association) -> str:

@@ -37,7 +37,7 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import Verification
 
-from scintiflow.config import Deployment, read_configuration
+from scintiflow.config import Deployment
 from scintiflow.dicom.identity import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 from scintiflow.lifetime import die_with_parent, until_stopped
 from scintiflow.receiver import metrics
@@ -52,6 +52,7 @@ from scintiflow.receiver.wire import Server
 from scintiflow.store import Store
 from scintiflow.stream import connect
 from scintiflow.telemetry import configure_logging
+from scintiflow.tracing import open_tracing
 
 MAXIMUM_PDU = 128 * 1024
 TRANSFER_SYNTAXES = (
@@ -138,16 +139,17 @@ def main() -> None:
     die_with_parent(signal.SIGTERM)
     if os.getppid() != int(sys.argv[2]):  # it died while we were loading
         return
-    configure_logging("receiver")
     deployment, settings = Deployment(), Settings()
+    configure_logging("receiver", deployment.log_format)
     store, owner = Store(deployment.data), f"listener-{uuid.uuid4().hex}"
     backlog = Backlog(connect(deployment.redis()), settings.maximum_backlog)
     notifier = Notifier(connect(deployment.redis()), owner, backlog)
     notifier.start()
     store.sweep_incoming()
     with store.incoming(owner) as incoming:
-        allow = read_configuration(deployment.config).allow
-        reception = Reception(store, notifier, allow, incoming, settings.minimum_free_bytes, backlog)
+        allow = deployment.rules().allow
+        tracing = open_tracing("receiver", deployment.otlp_endpoint, store)
+        reception = Reception(store, notifier, allow, incoming, settings.minimum_free_bytes, backlog, tracing=tracing)
         server = serve(socket.socket(fileno=int(sys.argv[1])), owner, reception, settings)
         metrics.LISTENERS.inc()
         gc.freeze()  # what is loaded stays: no collection need look through it again

@@ -4,32 +4,43 @@ import socket
 
 import httpx
 
-from scintiflow.config import Deployment, read_configuration
+from scintiflow.config import Deployment
 from scintiflow.decode import warm
+from scintiflow.dicom.privacy import log_names
 from scintiflow.lifetime import die_with_parent, until_stopped
+from scintiflow.records import study_of
 from scintiflow.router.read import Router
 from scintiflow.router.settings import RouterSettings
 from scintiflow.store import Store
 from scintiflow.stream import Stream, Work, backoff, connect, consume
 from scintiflow.telemetry import configure_logging, serve_probes
+from scintiflow.tracing import open_tracing
 
 
 def main() -> None:
     """Load settings, open resources, consume."""
     die_with_parent()
     stopped = until_stopped()
-    configure_logging("router")
     deployment, settings = Deployment(), RouterSettings()
-    configuration = read_configuration(deployment.config)
+    configure_logging("router", deployment.log_format)
+    configuration = deployment.rules()
     redis = connect(deployment.redis())
     url = settings.classifier_url or f"http://127.0.0.1:{deployment.port('classifier')}"
+    store = Store(deployment.data)
     router = Router(
-        store=Store(deployment.data),
+        store=store,
         classifier=httpx.Client(base_url=url, timeout=httpx.Timeout(settings.classifier_timeout_seconds, connect=2)),
         configuration=configuration,
         results={name: Stream(redis, f"results:{name}") for name in configuration.destination},
+        tracing=open_tracing("router", deployment.otlp_endpoint, store),
     )
-    work = Work(Stream(redis, "ready"), router.read, router.park, lambda retries: backoff(retries, first=1, cap=30))
+    work = Work(
+        Stream(redis, "ready"),
+        router.read,
+        router.park,
+        lambda retries: backoff(retries, first=1, cap=30),
+        lambda delivery: log_names(store.salt, study_of(delivery.key)),
+    )
     warm()
     serve_probes(deployment.port("router"), work.stream.trouble)
     consume(work, socket.gethostname(), settings.studies_at_once, stopped)

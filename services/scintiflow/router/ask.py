@@ -10,6 +10,7 @@ from httpcore import NetworkStream
 
 from scintiflow.deadline import Deadline
 from scintiflow.errors import Failed, Unavailable
+from scintiflow.tracing import traceparent
 
 _ABOUT_THE_QUESTION = {400, 413, 415, 422}
 _LARGEST_ANSWER = 16 << 20
@@ -37,7 +38,7 @@ def ask(classifier: httpx.Client, method: str, path: str, **request: Any) -> Ans
             if isinstance(stream, NetworkStream):
                 deadline.watch(stream.get_extra_info("socket"))
 
-        headers = {"Connection": "close", "Accept-Encoding": "identity", **request.pop("headers", {})}
+        headers = {"Connection": "close", "Accept-Encoding": "identity", **traceparent(), **request.pop("headers", {})}
         try:
             with classifier.stream(method, path, headers=headers, extensions={"trace": opened}, **request) as response:
                 _require_ok(response.status_code)

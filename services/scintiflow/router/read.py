@@ -20,7 +20,7 @@ from scintiflow.config import Configuration
 from scintiflow.contracts.v1.finding_pb2 import Finding, Result, ResultReady
 from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.decode import Decoded, decode
-from scintiflow.dicom.privacy import log_name
+from scintiflow.dicom.privacy import log_names
 from scintiflow.dicom.reading import read_header
 from scintiflow.errors import Declined
 from scintiflow.records import Event, Record, as_json, finding_path, note, read_record, result_path, work_key
@@ -29,6 +29,7 @@ from scintiflow.router import metrics
 from scintiflow.router.classify import find, ready_models
 from scintiflow.store import Store
 from scintiflow.stream import Delivery, Stream
+from scintiflow.tracing import NOWHERE, Tracing, gathered, read
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Router:
     classifier: httpx.Client
     configuration: Configuration
     results: Mapping[str, Stream]
+    tracing: Tracing = NOWHERE
 
     def read(self, delivery: Delivery) -> None:
         """Bring one revision of a study to `reported` or to an end; safe to repeat at any point.
@@ -48,6 +50,11 @@ class Router:
             Refused: its pixels cannot be decoded.
         """
         ready = StudyReady.FromString(delivery.body)
+        with self.tracing.attempt(ready.study, read(ready.revision)):
+            self._read(ready)
+        self.tracing.tell(ready.study, read(ready.revision), gathered(ready.revision), ready.ready_at, time.time())
+
+    def _read(self, ready: StudyReady) -> None:
         record = read_record(self.store, ready.study)
         if record.awaits_reading(ready.revision):
             metrics.STAGE_SECONDS.labels("wait").observe(time.time() - ready.ready_at)
@@ -61,44 +68,50 @@ class Router:
         """Write down why a study cannot be read."""
         ready = StudyReady.FromString(delivery.body)
         note(self.store, ready.study, "parked", stage="read", revision=ready.revision, reason=reason)
-        metrics.STUDIES.labels("parked").inc()
-        structlog.get_logger().error("parked", study=log_name(ready.study), reason=reason)
+        _count(ready, "parked")
+        structlog.get_logger().error("parked", reason=reason, **log_names(self.store.salt, ready.study))
 
     def _report(self, ready: StudyReady, record: Record) -> None:
         """Read the study and note how that ended."""
         try:
-            with _stage("decode"):
+            with self._stage("decode"):
                 decoded = decode(ready.views, self._objects(ready.study))
         except Declined as declined:
             return self._end(ready, "declined", str(declined))
-        with _stage("classify"):
+        with self._stage("classify"):
             findings = self._findings(ready, decoded)
         if all(finding.status == Finding.STATUS_NOT_ASSESSED for finding in findings):
             return self._end(ready, "incomplete", _why_not_assessed(findings))
-        with _stage("encode"):
+        with self._stage("encode"):
             deliveries = self._deliveries(ready, record, findings, decoded)
         if not deliveries:
             return self._end(ready, "read", _why_not_sent(findings))
         note(self.store, ready.study, "reported", revision=ready.revision, deliveries=deliveries)
-        metrics.STUDIES.labels("reported").inc()
+        _count(ready, "reported")
         return None
+
+    @contextmanager
+    def _stage(self, stage: str) -> Iterator[None]:
+        with metrics.STAGE_SECONDS.labels(stage).time(), self.tracing.step(stage):
+            yield
 
     def _end(self, ready: StudyReady, event: Event, reason: str) -> None:
         note(self.store, ready.study, event, revision=ready.revision, reason=reason)
-        metrics.STUDIES.labels(event).inc()
-        structlog.get_logger().info(event, study=log_name(ready.study), reason=reason)
+        _count(ready, event)
+        structlog.get_logger().info(event, reason=reason, **log_names(self.store.salt, ready.study))
 
     def _findings(self, ready: StudyReady, decoded: Decoded) -> list[Finding]:
         """Ask every enabled model; the first finding written is the one that counts."""
         mode = self.configuration.mode
         models = ready_models(self.classifier, lambda name: mode(name) != "off")
         found = [find(self.classifier, model, ready, decoded, shadow=mode(model.name) == "shadow") for model in models]
-        return [self._write_finding(finding, synthetic=ready.synthetic) for finding in found]
+        return [self._write_finding(ready, finding) for finding in found]
 
-    def _write_finding(self, finding: Finding, *, synthetic: bool) -> Finding:
+    def _write_finding(self, ready: StudyReady, finding: Finding) -> Finding:
         path = finding_path(self.store, finding)
         if self.store.put_once(path, as_json(finding)):
-            metrics.count_finding(finding, synthetic=synthetic)
+            if not ready.probe:
+                metrics.count_finding(finding, synthetic=ready.synthetic)
             return finding
         first = ParseDict(json.loads(path.read_bytes()), Finding())
         if finding.status == Finding.STATUS_SHADOW:  # also where the first one was to be sent
@@ -112,7 +125,8 @@ class Router:
         wanted: defaultdict[str, list[Result]] = defaultdict(list)
         for reading in self._readings(ready, record, findings, decoded):
             for kind in ENCODERS:
-                names = self.configuration.destinations_for(reading.finding.model, kind, synthetic=ready.synthetic)
+                model = reading.finding.model
+                names = self.configuration.destinations_for(model, kind, synthetic=ready.synthetic, probe=ready.probe)
                 for name in names:
                     wanted[name].append(self._write_result(reading, kind))
         return [
@@ -191,6 +205,12 @@ class Router:
             return read_header(file)
 
 
+def _count(ready: StudyReady, outcome: str) -> None:
+    """Count a study that leaves the router, unless the probe sent it."""
+    if not ready.probe:
+        metrics.STUDIES.labels(outcome).inc()
+
+
 def _why_not_assessed(findings: list[Finding]) -> str:
     if not findings:
         return "No model is enabled in scintiflow.toml."
@@ -200,9 +220,3 @@ def _why_not_assessed(findings: list[Finding]) -> str:
 def _why_not_sent(findings: list[Finding]) -> str:
     assessed = any(finding.status == Finding.STATUS_ASSESSED for finding in findings)
     return "No destination takes its results." if assessed else "Only shadow models answered; nothing is sent."
-
-
-@contextmanager
-def _stage(stage: str) -> Iterator[None]:
-    with metrics.STAGE_SECONDS.labels(stage).time():
-        yield

@@ -4,23 +4,27 @@ import socket
 import threading
 
 from scintiflow.clock import Clock
-from scintiflow.config import Deployment, Destination, read_configuration
+from scintiflow.config import Deployment, Destination
+from scintiflow.dicom.privacy import log_names
 from scintiflow.lifetime import die_with_parent, until_stopped
+from scintiflow.records import study_of
 from scintiflow.sender import metrics
 from scintiflow.sender.deliver import Sender
 from scintiflow.sender.settings import SenderSettings
 from scintiflow.store import Store
 from scintiflow.stream import Stream, Work, backoff, connect, consume
 from scintiflow.telemetry import configure_logging, serve_probes
+from scintiflow.tracing import open_tracing
 
 
 def main() -> None:
     """Load settings, open resources, consume for each destination."""
     die_with_parent()
     stopped = until_stopped()
-    configure_logging("sender")
     deployment, settings = Deployment(), SenderSettings()
+    configure_logging("sender", deployment.log_format)
     redis, store = connect(deployment.redis()), Store(deployment.data)
+    tracing = open_tracing("sender", deployment.otlp_endpoint, store)
 
     def work(destination: Destination) -> Work:
         sender = Sender(
@@ -31,15 +35,22 @@ def main() -> None:
             slowest_bytes_per_second=settings.slowest_bytes_per_second,
             give_up_days=settings.give_up_days,
             clock=Clock(store),
+            tracing=tracing,
         )
         first, cap = settings.retry_first_seconds, settings.retry_cap_seconds
         queue = Stream(redis, f"results:{destination.name}")
-        return Work(queue, sender.deliver, sender.park, lambda retries: backoff(retries, first, cap))
+        return Work(
+            queue,
+            sender.deliver,
+            sender.park,
+            lambda retries: backoff(retries, first, cap),
+            lambda delivery: log_names(store.salt, study_of(delivery.key)),
+        )
 
     worker = socket.gethostname()
-    destinations = read_configuration(deployment.config).destinations
+    destinations = deployment.rules().destinations
     works = [work(destination) for destination in destinations]
-    metrics.expect(destination.name for destination in destinations)
+    metrics.expect(destinations)
 
     def deliver(work: Work) -> None:
         try:

@@ -17,7 +17,7 @@ from scintiflow.config import Destination
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.deadline import Deadline
 from scintiflow.dicom.identity import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
-from scintiflow.dicom.privacy import log_name
+from scintiflow.dicom.privacy import log_names
 from scintiflow.errors import Failed, Refused, Unavailable
 from scintiflow.records import Record, marker_path, note, read_record, result_path
 from scintiflow.sender import metrics
@@ -26,6 +26,7 @@ from scintiflow.sender.c_store import c_store, without_delay
 from scintiflow.sender.status import OUT_OF_RESOURCES, THERE
 from scintiflow.store import Store
 from scintiflow.stream import Delivery
+from scintiflow.tracing import NOWHERE, Tracing, delivered, read
 
 _config.STORE_SEND_CHUNKED_DATASET = True  # send the stored bytes, without a decode in between
 
@@ -47,6 +48,7 @@ class Sender:
     slowest_bytes_per_second: float
     give_up_days: float
     clock: Clock
+    tracing: Tracing = NOWHERE
 
     def deliver(self, delivery: Delivery) -> None:
         """Send what this destination has not acknowledged yet.
@@ -60,14 +62,23 @@ class Sender:
         ready = ResultReady.FromString(delivery.body)
         record = read_record(self.store, ready.study)
         pending = [result for result in ready.results if result.name in record.undelivered(ready)]
-        if not pending:
+        if not pending or self._is_forgotten(ready.study):
             return
         self._require_taken(record, ready)
         self.store.require_room()  # or it would be sent again and again
-        with metrics.DELIVER_SECONDS.labels(self.destination.name).time(), self._patience(record, ready):
+        name = self.destination.name
+        span = delivered(ready.revision, name)
+        with (
+            metrics.DELIVER_SECONDS.labels(name).time(),
+            self._patience(record, ready),
+            self.tracing.attempt(ready.study, span),
+        ):
             self._send(ready, pending)
-        metrics.END_TO_END_SECONDS.labels(self.destination.name).observe(time.time() - ready.last_stored_at)
-        structlog.get_logger().info("delivered", study=log_name(ready.study), destination=self.destination.name)
+        now, facts = time.time(), {"scintiflow.destination": name}
+        if not self.destination.probe:
+            metrics.END_TO_END_SECONDS.labels(name).observe(now - ready.last_stored_at)
+        self.tracing.tell(ready.study, span, read(ready.revision), ready.ready_at, now, **facts)
+        structlog.get_logger().info("delivered", destination=name, **log_names(self.store.salt, ready.study))
 
     def park(self, delivery: Delivery, reason: str) -> None:
         """Write down why a study's results cannot be delivered here."""
@@ -75,12 +86,17 @@ class Sender:
         name = self.destination.name
         note(self.store, ready.study, "parked", stage="send", destination=name, revision=ready.revision, reason=reason)
         metrics.RESULTS.labels(name, "parked").inc(len(ready.results))
-        structlog.get_logger().error("parked", study=log_name(ready.study), destination=name, reason=reason)
+        names = log_names(self.store.salt, ready.study)
+        structlog.get_logger().error("parked", destination=name, reason=reason, **names)
+
+    def _is_forgotten(self, folder: str) -> bool:
+        """Tell whether the keeper has forgotten a study of the probe, while its results waited."""
+        return self.destination.probe and not self.store.study(folder).is_dir()
 
     def _require_taken(self, record: Record, ready: ResultReady) -> None:
         """Ask the rules of now, because the results may have waited for long, or been replayed."""
         synthetic = any(read.synthetic for read in record.readies if read.revision == ready.revision)
-        if not self.destination.takes(synthetic=synthetic):
+        if not self.destination.takes(synthetic=synthetic, probe=record.is_probe):
             kind = "synthetic" if synthetic else "real"
             raise Refused(f"{self.destination.name} takes no results of {kind} studies; see `synthetic` in its table.")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from prometheus_client import Counter, Histogram
 
+from scintiflow.config import Destination
 from scintiflow.telemetry import LATENCY_BUCKETS
 
 _OUTCOMES = ("delivered", "refused", "parked")
@@ -24,16 +25,16 @@ DELIVER_SECONDS = Histogram(
 )
 END_TO_END_SECONDS = Histogram(
     "scintiflow_sender_end_to_end_seconds",
-    "From the last needed object on disk to the last result acknowledged.",
+    "From the last needed object on disk to the last result acknowledged; the probe measures its own.",
     ["destination"],
     buckets=LATENCY_BUCKETS,
 )
 
 
-def expect(destinations: Iterable[str]) -> None:
+def expect(destinations: Iterable[Destination]) -> None:
     """Show these destinations from the start: what is first seen at 1 has not grown, for Prometheus."""
     for destination in destinations:
-        for metric in (PUT_OFF, DELIVER_SECONDS, END_TO_END_SECONDS):
-            metric.labels(destination)
+        for metric in (PUT_OFF, DELIVER_SECONDS, *(() if destination.probe else (END_TO_END_SECONDS,))):
+            metric.labels(destination.name)
         for outcome in _OUTCOMES:
-            RESULTS.labels(destination, outcome)
+            RESULTS.labels(destination.name, outcome)

@@ -15,9 +15,9 @@ from scintiflow.telemetry import configure_logging
 def equip(service: "bentoml.Service[object]") -> None:
     """Give the service its generator, its batches and its answers, and tie this process to its supervisor's life."""
     stay_with_supervisor()
-    configure_logging("synthesizer")
-    watch_gpus()
     deployment, settings = Deployment(), SynthesizerSettings()
+    configure_logging("synthesizer", deployment.log_format)
+    watch_gpus()
     served = Served(deployment.models, settings, deployment.engines)
     # A store of its own: on several machines it has this folder of DATA and no other.
     store = Store(deployment.data / "synthesis")

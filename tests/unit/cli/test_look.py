@@ -14,6 +14,7 @@ from scintiflow.contracts.v1 import finding_pb2
 from scintiflow.contracts.v1.finding_pb2 import Finding, ResultReady
 from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.dicom.identity import study_folder
+from scintiflow.dicom.privacy import log_names
 from scintiflow.records import as_json, finding_path, marker_path, note, read_record, result_path
 from scintiflow.store import Store
 from tests.builders import scan
@@ -138,6 +139,12 @@ def test_an_unknown_study_is_a_sentence(store: Store) -> None:
     """Asking for a study that never came says so."""
     result = run("studies", "2.25.404", "--data", store.data)
     assert (result.exit_code, "No study with this UID" in result.stderr) == (1, True)
+
+
+def test_a_study_in_the_log_is_found(store: Store) -> None:
+    """What a log line or a trace calls a study leads to it."""
+    for name in log_names(store.salt, study_folder(UID)).values():
+        assert shown("studies", name, "--data", store.data) == shown("studies", UID, "--data", store.data)
 
 
 def test_people_see_a_table(store: Store) -> None:

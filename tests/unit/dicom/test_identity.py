@@ -1,5 +1,7 @@
 """Names and UIDs that follow from content alone."""
 
+from datetime import datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.uid import UID, Comprehensive3DSRStorage
@@ -10,11 +12,13 @@ from scintiflow.dicom.identity import (
     IMPLEMENTATION_UID,
     IMPLEMENTATION_VERSION,
     is_our_result,
+    is_probe,
     result_uid,
     series_uid,
     study_folder,
 )
-from scintiflow.dicom.privacy import log_name
+from scintiflow.dicom.privacy import log_name, log_names
+from scintiflow.probe.scan import probe_scan
 from tests.builders import having, our_result, scan
 
 VIEWS = st.lists(
@@ -78,9 +82,28 @@ def test_a_study_folder_is_a_plain_name(uid: str) -> None:
     assert set(study_folder(uid)) <= set("0123456789abcdef")
 
 
-def test_logs_see_a_short_name() -> None:
-    """A log line names a study by the first 12 digits of its folder."""
+def test_screens_see_a_short_name() -> None:
+    """A screen names a study by the first 12 digits of its folder."""
     assert log_name(study_folder("1.2.3")) == study_folder("1.2.3")[:12]
+
+
+def test_logs_of_two_installations_do_not_tell_that_a_study_is_the_same() -> None:
+    """What logs and traces call a study depends on the salt, and holds nothing of its folder."""
+    folder = study_folder("1.2.3")
+    here, there = log_names(b"here", folder), log_names(b"there", folder)
+    assert here == log_names(b"here", folder)
+    assert set(here.values()).isdisjoint(there.values())
+    assert here["trace_id"].startswith(here["study"])
+    assert len(here["trace_id"]) == 32
+    assert folder[:12] not in here.values()
+
+
+def test_scans_of_the_probe_are_recognised_by_patient_and_mark() -> None:
+    """What is not marked as synthetic is somebody's scan, whatever its patient is called."""
+    sent = probe_scan(datetime(2026, 1, 2, 12))
+    assert is_probe(sent)
+    assert not is_probe(having(probe_scan(datetime(2026, 1, 2, 12)), SyntheticData="NO"))
+    assert not is_probe(scan(synthetic=True))
 
 
 def test_our_results_are_recognised_by_class_and_equipment() -> None:

@@ -17,6 +17,7 @@ from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR
 from scintiflow.dicom.eligibility import DELAY_UNKNOWN, TRACER_UNKNOWN
 from scintiflow.dicom.selection import DUPLICATE, Candidate, Selection, candidate, select
 from scintiflow.errors import Refused
+from scintiflow.probe.scan import probe_scan
 from tests.builders import (
     ACQUIRED_AT,
     ANTERIOR,
@@ -93,7 +94,7 @@ def test_a_single_view_is_selected_and_incomplete() -> None:
 
 def test_nothing_selects_nothing() -> None:
     """A study without objects, or with none for us, has no views."""
-    assert select([]) == ((), (), {}, False, False)
+    assert select([]) == ((), (), {}, False, False, False)
 
 
 def test_every_other_object_is_declined_with_its_reason() -> None:
@@ -254,6 +255,13 @@ def test_each_note_is_said_once() -> None:
     """Two objects with the same doubt give one sentence."""
     images = [undated_injection(labelled(one_view(angle))) for angle in (ANTERIOR, POSTERIOR)]
     assert of(*images).notes == (TRACER_UNKNOWN, DELAY_UNKNOWN)
+
+
+def test_a_study_of_the_probe_is_told() -> None:
+    """It is read, complete at once, and known for what it is."""
+    selection = of(probe_scan(datetime(2026, 1, 2, 12)))
+    assert (selection.complete, selection.synthetic, selection.probe) == (True, True, True)
+    assert not of(scan(synthetic=True)).probe
 
 
 def test_a_synthetic_study_is_told() -> None:

@@ -13,6 +13,7 @@ from scintiflow.classifier import metrics as classifier_metrics
 from scintiflow.classifier.settings import ClassifierSettings
 from scintiflow.config import PORTS, Deployment, read_configuration
 from scintiflow.keeper.settings import KeeperSettings
+from scintiflow.probe.settings import ProbeSettings
 from scintiflow.receiver.crew import _GRACE_SECONDS
 from scintiflow.receiver.settings import Settings as ReceiverSettings
 from scintiflow.router.settings import RouterSettings
@@ -31,8 +32,11 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
     ClassifierSettings,
     SenderSettings,
     SynthesizerSettings,
+    ProbeSettings,
 )
-PROCESSES = {"receiver", "keeper", "router", "classifier", "sender", "synthesizer"}
+PROCESSES = {"receiver", "keeper", "router", "classifier", "sender", "synthesizer", "probe"}
+DICOM = {"receiver": "dicom", "probe": "probe_dicom"}
+"""Processes that listen for DICOM too -> the name of the port."""
 FINAL = {*PROCESSES, "classifier-gpu", "synthesizer-gpu"}
 ROOT = Path(__file__).parents[3]
 
@@ -90,7 +94,7 @@ def test_every_process_is_deployed(overlay: Overlay) -> None:
 def test_ports_are_those_of_the_code(overlay: Overlay) -> None:
     """Containers, services, images and health checks name the ports that the processes listen on."""
     for name in PROCESSES:
-        expected = {"http": PORTS[name]} | ({"dicom": PORTS["dicom"]} if name == "receiver" else {})
+        expected = {"http": PORTS[name]} | ({"dicom": PORTS[DICOM[name]]} if name in DICOM else {})
         (container,) = pod(overlay.workloads[name])["containers"]
         assert {port["name"]: port["containerPort"] for port in container["ports"]} == expected
         stage = stages()[container["image"].partition("/")[2].partition(":")[0]]
@@ -111,6 +115,18 @@ def test_routers_find_the_classifier(overlay: Overlay) -> None:
         environment(overlay, router)["SCINTIFLOW_ROUTER_CLASSIFIER_URL"] == f"http://classifier:{ports['classifier']}"
     )
     assert overlay.settings("environment")["SCINTIFLOW_REDIS_URL"] == f"redis://redis:{ports['redis']}/0"
+
+
+def test_the_probe_finds_the_line_and_is_found(overlay: Overlay) -> None:
+    """It goes round at an interval, sends to the receiver's service, and results come to its own, ready or not."""
+    services = {each["metadata"]["name"]: each for each in overlay.of("Service")}
+    (probe,) = pod(overlay.workloads["probe"])["containers"]
+    told = environment(overlay, probe)
+    assert services[told["SCINTIFLOW_PROBE_RECEIVER"]]["spec"]["selector"] == {"app.kubernetes.io/name": "receiver"}
+    assert services[told["SCINTIFLOW_PROBE_HOST"]]["spec"]["publishNotReadyAddresses"]
+    for name in ("receiver", "keeper", "router", "sender"):
+        (container,) = pod(overlay.workloads[name])["containers"]
+        assert environment(overlay, container)["SCINTIFLOW_PROBE_INTERVAL_SECONDS"] == "300"
 
 
 def test_probes_are_answered(overlay: Overlay) -> None:

@@ -53,6 +53,13 @@ def judge(of: Record, now: float, *destinations: Destination, active_since: floa
     return punctuality.judge(of, now)
 
 
+def test_the_probe_is_nobodys_promise() -> None:
+    """A scan that the probe sent is judged by the probe alone, come what may."""
+    (selected, *_), probe = record().events, {"study": FOLDER, "revision": 1, "synthetic": True, "probe": True}
+    sent = Record(FOLDER, {"aa": STORED}, ({**selected, "ready": probe},), {}, came=STORED)
+    assert judge(sent, STORED + 500, destination("probe"), destination("pacs")) == {}
+
+
 @pytest.mark.parametrize(("took", "verdict"), [(3.0, "in_time"), (60.0, "in_time"), (61.0, "late")])
 def test_a_delivered_study_is_judged_by_when_it_was_acknowledged(took: float, verdict: Verdict) -> None:
     """The moment of the keeper's look does not count."""

@@ -14,7 +14,7 @@ import pytest
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.errors import Unavailable
-from scintiflow.keeper.retention import expire, oldest_delivered, overdue
+from scintiflow.keeper.retention import expire, forget, oldest_delivered, overdue, overdue_probes
 from scintiflow.records import Record, marker_path, note, read_record
 from scintiflow.store import Store
 
@@ -54,6 +54,43 @@ def test_expiry_leaves_a_tombstone_with_findings_and_events(tmp_path: Path) -> N
     assert not list(study.glob("results/*"))
     assert (study / "findings/r1-metastasis.json").exists()
     assert read_record(store, "0" * 32).outcome.state == "declined"
+
+
+def of_the_probe(store: Store) -> Record:
+    """A study that the probe sent, selected to be read."""
+    put(store, b"scan")
+    ready = StudyReady(revision=1, synthetic=True, probe=True)
+    objects = list(read_record(store, "0" * 32).objects)
+    note(store, "0" * 32, "selected", reason="", objects=objects, ready=ready, revision=1)
+    return read_record(store, "0" * 32)
+
+
+def test_what_the_probe_sent_is_forgotten_early(tmp_path: Path) -> None:
+    """An hour after it came nothing of it is left, wherever it stood; what others sent stays."""
+    store = Store(tmp_path)
+    record, other = of_the_probe(store), ended("declined", at=0.0)
+    assert overdue_probes([record, other], record.came + 3_500, hours=1) == []
+    assert overdue_probes([record, other], record.came + 3_700, hours=1) == [record]
+    forget(store, record)
+    assert list(store.studies()) == []
+
+
+def test_what_is_read_now_is_not_forgotten(tmp_path: Path) -> None:
+    """A router may write results of it."""
+    store = Store(tmp_path)
+    came = of_the_probe(store).came
+    note(store, "0" * 32, "reading", revision=1)
+    assert overdue_probes([read_record(store, "0" * 32)], came + 3_700, hours=1) == []
+
+
+def test_what_changed_meanwhile_is_not_forgotten(tmp_path: Path) -> None:
+    """A study that something happened to since it was looked at stays for another look."""
+    store = Store(tmp_path)
+    record = of_the_probe(store)
+    note(store, "0" * 32, "reading", revision=1)
+    with pytest.raises(Unavailable):
+        forget(store, record)
+    assert read_record(store, "0" * 32).objects == record.objects
 
 
 @pytest.fixture

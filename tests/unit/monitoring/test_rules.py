@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from k8s.monitoring.vocabulary import everything
-from scintiflow.config import PORTS
+from scintiflow.config import DICOM_PORTS, PORTS
 from tests.prometheus import PROMTOOL, RULES
 
 MONITORING = Path("k8s/monitoring")
@@ -29,6 +29,7 @@ PUT_OFF = 'scintiflow_sender_put_off_total{destination="pacs"}'
 DELIVERED = 'scintiflow_sender_results_total{destination="pacs",outcome="delivered"}'
 FREE, WANTED = (f'scintiflow_keeper_disk_{what}_bytes{{instance="keeper"}}' for what in ("free", "wanted"))
 SWEPT, LEFT = "scintiflow_keeper_swept_timestamp_seconds", "scintiflow_synthesizer_scans_left"
+RETURNED, EVERY = "scintiflow_probe_returned_timestamp_seconds", "scintiflow_probe_interval_seconds"
 PARKED = 'scintiflow_keeper_parked{instance="keeper"}'
 GATE = 'scintiflow_classifier_golden_gate{model="m"}'
 STANDING_BY = {'scintiflow_keeper_active{instance="keeper"}': "0x60"}
@@ -73,6 +74,9 @@ CASES = [
     Case("ScintiflowKeeperBlind", "it sweeps no more", {SWEPT: "0+60x10 600x30"}, True),
     Case("ScintiflowKeeperBlind", "nobody tells", {"up": "1x60"}, True),
     Case("ScintiflowKeeperBlind", "it sweeps", {SWEPT: "0+60x60"}, False),
+    Case("ScintiflowProbeLost", "it returns no more", {RETURNED: "0+60x10 600x50", EVERY: "300x60"}, True),
+    Case("ScintiflowProbeLost", "one is late", {RETURNED: "0+60x10 600x9 0+60x40", EVERY: "300x60"}, False, "20m"),
+    Case("ScintiflowProbeLost", "there is none", ACTIVE, False),
     Case("ScintiflowQueueStuck", "the oldest ages", {OLDEST: "0+60x60"} | ACTIVE, True),
     Case(
         "ScintiflowQueueStuck",
@@ -170,6 +174,8 @@ def test_the_scrape_configuration_finds_every_process(peer: Callable[[str], str]
     subprocess.run([peer(PROMTOOL), "check", "config", MONITORING / "prometheus.yml"], check=True)
     (job,) = yaml.safe_load((MONITORING / "prometheus.yml").read_text())["scrape_configs"]
     targets = {one["labels"]["process"]: one["targets"] for one in job["static_configs"]}
-    ports = {name: port for name, port in PORTS.items() if name not in ("dicom", "synthesizer")}
+    optional = {"probe", "synthesizer"}
+    ports = {name: port for name, port in PORTS.items() if name not in DICOM_PORTS | optional}
     assert targets == {name: [f"127.0.0.1:{port}"] for name, port in ports.items()}
-    assert f"127.0.0.1:{PORTS['synthesizer']}" in (MONITORING / "prometheus.yml").read_text()
+    for name in optional:
+        assert f"127.0.0.1:{PORTS[name]}" in (MONITORING / "prometheus.yml").read_text()

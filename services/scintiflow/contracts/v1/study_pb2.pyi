@@ -71,7 +71,7 @@ class SelectedView(_message.Message):
     def __init__(self, view: _Optional[_Union[View, str]] = ..., digest: _Optional[str] = ..., sop_class_uid: _Optional[str] = ..., sop_instance_uid: _Optional[str] = ..., frame: _Optional[int] = ..., rule: _Optional[str] = ..., confidence: _Optional[str] = ..., flags: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StudyReady(_message.Message):
-    __slots__ = ("study", "revision", "views", "notes", "synthetic", "last_stored_at", "ready_at", "caller")
+    __slots__ = ("study", "revision", "views", "notes", "synthetic", "last_stored_at", "ready_at", "caller", "probe")
     STUDY_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     VIEWS_FIELD_NUMBER: _ClassVar[int]
@@ -80,6 +80,7 @@ class StudyReady(_message.Message):
     LAST_STORED_AT_FIELD_NUMBER: _ClassVar[int]
     READY_AT_FIELD_NUMBER: _ClassVar[int]
     CALLER_FIELD_NUMBER: _ClassVar[int]
+    PROBE_FIELD_NUMBER: _ClassVar[int]
     study: str
     revision: int
     views: _containers.RepeatedCompositeFieldContainer[SelectedView]
@@ -88,4 +89,5 @@ class StudyReady(_message.Message):
     last_stored_at: float
     ready_at: float
     caller: str
-    def __init__(self, study: _Optional[str] = ..., revision: _Optional[int] = ..., views: _Optional[_Iterable[_Union[SelectedView, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ..., synthetic: _Optional[bool] = ..., last_stored_at: _Optional[float] = ..., ready_at: _Optional[float] = ..., caller: _Optional[str] = ...) -> None: ...
+    probe: bool
+    def __init__(self, study: _Optional[str] = ..., revision: _Optional[int] = ..., views: _Optional[_Iterable[_Union[SelectedView, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ..., synthetic: _Optional[bool] = ..., last_stored_at: _Optional[float] = ..., ready_at: _Optional[float] = ..., caller: _Optional[str] = ..., probe: _Optional[bool] = ...) -> None: ...
