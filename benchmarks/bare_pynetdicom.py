@@ -7,7 +7,7 @@ from pathlib import Path
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.sop_class import Verification
 
-from scintiflow.sender.c_store import without_delay
+from scintiflow.dicom.c_store import without_delay
 
 
 def store(event: evt.Event) -> int:

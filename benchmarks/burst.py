@@ -34,9 +34,9 @@ from rich.table import Table
 
 from benchmarks.provenance import provenance
 from scintiflow.config import PORTS, embedded_socket
+from scintiflow.dicom.c_store import c_store, without_delay
 from scintiflow.inference.manifest import folders
 from scintiflow.results import ENCODERS
-from scintiflow.sender.c_store import c_store, without_delay
 from scintiflow.stream import Stream, connect
 from tests.pacs import SUCCESS, Tally
 from tests.stack import CONFIGURATION, EXAMPLES, SHIPPED, Stack, copies, running_stack

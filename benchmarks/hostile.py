@@ -31,7 +31,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.provenance import provenance
-from scintiflow.sender.c_store import c_store
+from scintiflow.dicom.c_store import c_store
 from tests.builders import scan
 from tests.ports import free_port, is_free
 from tests.raw_peer import association_request

@@ -16,9 +16,9 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE
 
 from scintiflow.config import PORTS, Deployment
+from scintiflow.dicom.c_store import c_store
 from scintiflow.dicom.identity import study_folder
 from scintiflow.records import ENDS, Outcome, Record, read_record
-from scintiflow.sender.c_store import c_store
 from scintiflow.store import Store
 from tests.graphs import skeleton
 from tests.ports import free_offset
@@ -40,6 +40,25 @@ host = "127.0.0.1"
 port = {port}
 synthetic = "too"
 """
+
+CLINIC_AND_RESEARCH = """
+[[allow]]
+ae_title = "PACS"
+
+[[destinations]]
+name = "clinic"
+ae_title = "CLINIC"
+host = "127.0.0.1"
+port = {clinic}
+
+[[destinations]]
+name = "research"
+ae_title = "RESEARCH"
+host = "127.0.0.1"
+port = {research}
+synthetic = "too"
+"""
+"""Rules with a clinical archive, and one that takes results of synthetic studies too."""
 
 
 @dataclass(frozen=True)

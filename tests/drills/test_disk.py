@@ -14,8 +14,8 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE
 from pynetdicom.association import Association
 
+from scintiflow.dicom.c_store import c_store
 from scintiflow.receiver.status import STATUS
-from scintiflow.sender.c_store import c_store
 from tests.builders import scan
 from tests.disks import Disk, small_disk
 from tests.pacs import Pacs

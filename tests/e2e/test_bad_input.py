@@ -10,9 +10,9 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, SecondaryCaptureImageStorage, generate_uid
 from pynetdicom import AE
 
+from scintiflow.dicom.c_store import c_store
 from scintiflow.receiver.status import STATUS
 from scintiflow.records import read_findings
-from scintiflow.sender.c_store import c_store
 from tests.builders import (
     NOT_FOR_US,
     OTHER_PATIENT,

@@ -9,26 +9,8 @@ from pydicom import Dataset
 from scintiflow.config import PORTS
 from scintiflow.records import read_record
 from tests.pacs import Pacs
-from tests.stack import EXAMPLES, Stack, copies, running_stack, send
+from tests.stack import CLINIC_AND_RESEARCH, EXAMPLES, Stack, copies, running_stack, send
 from tests.waiting import wait_for
-
-RULES = """
-[[allow]]
-ae_title = "PACS"
-
-[[destinations]]
-name = "clinic"
-ae_title = "CLINIC"
-host = "127.0.0.1"
-port = {clinic}
-
-[[destinations]]
-name = "research"
-ae_title = "RESEARCH"
-host = "127.0.0.1"
-port = {research}
-synthetic = "too"
-"""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +24,7 @@ def archives() -> Iterator[tuple[Pacs, Pacs]]:
 def stack(archives: tuple[Pacs, Pacs], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """An installation with a probe that hardly rests."""
     clinic, research = archives
-    rules = RULES.format(clinic=clinic.port, research=research.port)
+    rules = CLINIC_AND_RESEARCH.format(clinic=clinic.port, research=research.port)
     with running_stack(tmp_path_factory.mktemp("probed"), rules, SCINTIFLOW_PROBE_INTERVAL_SECONDS="0.5") as stack:
         yield stack
 

@@ -11,26 +11,8 @@ from pydicom import Dataset, dcmread
 
 from tests.graphs import generator_folder, skeleton
 from tests.pacs import Pacs
-from tests.stack import Stack, running_stack, send
+from tests.stack import CLINIC_AND_RESEARCH, Stack, running_stack, send
 from tests.waiting import wait_for
-
-RULES = """
-[[allow]]
-ae_title = "PACS"
-
-[[destinations]]
-name = "clinic"
-ae_title = "CLINIC"
-host = "127.0.0.1"
-port = {clinic}
-
-[[destinations]]
-name = "research"
-ae_title = "RESEARCH"
-host = "127.0.0.1"
-port = {research}
-synthetic = "too"
-"""
 
 
 @pytest.fixture
@@ -46,7 +28,9 @@ def stack(tmp_path: Path, pacs: tuple[Pacs, Pacs]) -> Iterator[Stack]:
     models = skeleton(tmp_path / "models")
     generator_folder(models)
     clinic, research = pacs
-    with running_stack(tmp_path, RULES.format(clinic=clinic.port, research=research.port), models=models) as stack:
+    with running_stack(
+        tmp_path, CLINIC_AND_RESEARCH.format(clinic=clinic.port, research=research.port), models=models
+    ) as stack:
         yield stack
 
 

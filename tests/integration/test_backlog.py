@@ -12,8 +12,8 @@ from pynetdicom.association import Association
 from redis import Redis
 from redis.exceptions import RedisError
 
+from scintiflow.dicom.c_store import c_store
 from scintiflow.receiver.status import REJECTION, STATUS
-from scintiflow.sender.c_store import c_store
 from scintiflow.stream import Stream
 from tests.builders import one_view, scan
 from tests.receiver import Receiver, running_receiver

@@ -24,8 +24,8 @@ from pynetdicom.sop_class import Verification
 from typer.testing import CliRunner
 
 from scintiflow.cli import app
+from scintiflow.dicom.c_store import c_store
 from scintiflow.receiver.status import STATUS
-from scintiflow.sender.c_store import c_store
 from tests.builders import scan
 from tests.raw_peer import (
     ABORT,

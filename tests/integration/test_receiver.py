@@ -22,10 +22,10 @@ from pynetdicom.dimse_messages import C_STORE_RQ
 from redis import Redis
 
 from scintiflow.contracts.v1.study_pb2 import Arrival
+from scintiflow.dicom.c_store import c_store
 from scintiflow.dicom.identity import study_folder
 from scintiflow.receiver.listener import RETIRED, TRANSFER_SYNTAXES
 from scintiflow.receiver.status import STATUS
-from scintiflow.sender.c_store import c_store
 from scintiflow.stream import Stream
 from tests.builders import file_bytes, scan
 from tests.clocks import HOUR, SetClock

@@ -12,7 +12,7 @@ import pytest
 from pynetdicom import AE
 
 from scintiflow.config import PORTS
-from scintiflow.sender.c_store import c_store
+from scintiflow.dicom.c_store import c_store
 from tests.manifests import Overlay, containers, render
 from tests.pacs import Pacs
 from tests.podman import Pods, build, facts, network, podman, why_not

@@ -65,6 +65,19 @@ class Lengths(NamedTuple):
     epoch: int
 
 
+class Course(NamedTuple):
+    """How the flow learns in one of its lessons."""
+
+    name: str
+    steps: int
+    peak: float
+    """Learning rate."""
+    sides: Sequence[Rows]
+    """Each batch takes as many from every one."""
+    weight: Tensor
+    """What each channel of a folded scan counts, [CHANNELS, 1, 1]."""
+
+
 class Latents(NamedTuple):
     """Folded scans, and what makes them of mean 0 and deviation 1."""
 
@@ -129,18 +142,21 @@ def train_flow(
     """Take the flow's lessons from where they were left, and return its average; see `learn` for what it raises."""
     torch.manual_seed(seed)
     everybody = np.arange(len(learners.learnt))
-    alike, important = torch.ones(CHANNELS, 1, 1), importance(tokeniser, latents)
-    first = Pupil(learners.slots)
-    terms = {**terms, "seed": seed, "steps": lengths.flow}
-    lesson = _lesson("flow", first, learners, latents, alike, [everybody], lengths.flow, lengths.epoch, FLOW_RATE)
-    learn(first, _optimizer(first), lesson, Checkpoint(folder / "flow.pt", terms), seed=seed)
-    second = Pupil(learners.slots, first.average)
-    sides, steps = pools(learners.learnt.values(), len(everybody)), lengths.emphasis
-    lesson = _lesson("emphasis", second, learners, latents, important, sides, steps, lengths.epoch, EMPHASIS_RATE)
-    terms = {**terms, "emphasis": lengths.emphasis}
-    learn(second, _optimizer(second), lesson, Checkpoint(folder / "emphasis.pt", terms), seed=seed)
-    second.eval()
-    return second.average
+    sides, weight = pools(learners.learnt.values(), len(everybody)), importance(tokeniser, latents)
+    flow: Flow | None = None
+    terms = {**terms, "seed": seed}
+    for course in (
+        Course("flow", lengths.flow, FLOW_RATE, [everybody], torch.ones(CHANNELS, 1, 1)),
+        Course("emphasis", lengths.emphasis, EMPHASIS_RATE, sides, weight),
+    ):
+        pupil: Pupil = Pupil(learners.slots, flow).train()
+        optimizer = torch.optim.AdamW(pupil.flow.parameters(), betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+        terms[course.name] = course.steps
+        checkpoint = Checkpoint(folder / f"{course.name}.pt", terms)
+        learn(pupil, optimizer, _lesson(course, pupil, learners, latents, lengths.epoch), checkpoint, seed=seed)
+        flow = pupil.average
+    pupil.eval()
+    return pupil.average
 
 
 def importance(tokeniser: Tokeniser, latents: Latents, scans: int = 8) -> Tensor:
@@ -210,19 +226,8 @@ def _folded(tokeniser: Tokeniser, source: Source, rows: Rows, chance: np.random.
     return folded
 
 
-def _lesson(
-    name: str,
-    pupil: Pupil,
-    learners: Learners,
-    latents: Latents,
-    weight: Tensor,
-    sides: Sequence[Rows],
-    steps: int,
-    epoch: int,
-    peak: float,
-) -> Lesson:
-    """Return a lesson of the flow; each batch takes as many from every side."""
-    known, flow = learners.known(), _compiled(pupil.flow) if steps >= LONG else pupil.flow
+def _lesson(course: Course, pupil: Pupil, learners: Learners, latents: Latents, epoch: int) -> Lesson:
+    known, flow = learners.known(), _compiled(pupil.flow) if course.steps >= LONG else pupil.flow
 
     def loss(rows: Rows, chance: np.random.Generator) -> Tensor:
         pupil.follow()
@@ -233,20 +238,16 @@ def _lesson(
         between = torch.lerp(noise, scan, time[:, None, None, None])
         with torch.autocast("cpu", torch.bfloat16):
             velocity = flow(between, time, *map(torch.from_numpy, told))
-        return (weight * (velocity.float() - (scan - noise)).square()).mean()
+        return (course.weight * (velocity.float() - (scan - noise)).square()).mean()
 
     return Lesson(
-        name=name,
-        epochs=steps // epoch,
+        name=course.name,
+        epochs=course.steps // epoch,
         steps=epoch,
-        batches=drawn(sides, BATCH, epoch),
+        batches=drawn(course.sides, BATCH, epoch),
         loss=loss,
-        rate=one_cycle(peak, warm=0.05),
+        rate=one_cycle(course.peak, warm=0.05),
     )
-
-
-def _optimizer(pupil: Pupil) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(pupil.flow.parameters(), betas=(0.9, 0.99), weight_decay=0.01, fused=True)
 
 
 def pools(values: Mapping[str, NDArray[np.generic]], scans: int) -> list[Rows]:

@@ -62,7 +62,7 @@ def make(
         tried = _on_trial(manifest, quantised(manifest.graph(), _scans(pixels(learnt), scans)), work / "int8")
         judged = judge(
             open_reader(manifest, work / "answers"),
-            open_reader(tried, work / "answers", EngineChoice(precision="int8")),
+            open_reader(tried, work / "answers"),
             pixels(judges),
             asked.truth(judges),
             judges.truth.patient,
@@ -84,20 +84,20 @@ def _scans(learnt: Pixels, count: int) -> Iterator[Scan]:
 
 
 def _on_trial(manifest: Manifest, graph: bytes, folder: Path) -> Manifest:
-    """Return the manifest of a folder that holds nothing but the graph in int8 and the golden outputs."""
+    """Return the manifest, run in int8, of a folder that holds nothing but that graph and the golden outputs."""
     folder = folder / manifest.name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_bytes(graph)
     shutil.copy(manifest.folder / manifest.golden, folder)
     int8 = Int8(file=FILE, digest=hashlib.sha256(graph).hexdigest(), tolerance=TOLERANCE)
-    return manifest.model_copy(update={"folder": folder, "int8": int8})
+    return manifest.model_copy(update={"folder": folder, "int8": int8}).run_by(EngineChoice(precision="int8"))
 
 
 def _ship(tried: Manifest, folder: Path) -> None:
-    graph = shutil.copy(tried.folder / FILE, folder)
-    digest = hashlib.sha256(Path(graph).read_bytes()).hexdigest()
+    """Take over the graph of a manifest that is run in int8."""
+    shutil.copy(tried.folder / tried.file, folder)
     with (folder / "manifest.toml").open("a", encoding="utf-8") as manifest:
-        manifest.write(TABLE.format(file=FILE, digest=digest, **TOLERANCE.model_dump()))
+        manifest.write(TABLE.format(file=tried.file, digest=tried.digest, **tried.tolerance.model_dump()))
 
 
 def _withdraw(manifest: Manifest) -> None:

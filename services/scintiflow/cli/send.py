@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from scintiflow.cli.deployment import ConfigOption, OffsetOption, configuration, deployment
+from scintiflow.dicom.c_store import c_store, without_delay
 from scintiflow.errors import Refused, Unavailable
 from scintiflow.sender.answer import ACCEPTED, REJECTED_TRANSIENT, answer_of, takes_nothing
-from scintiflow.sender.c_store import c_store, without_delay
 
 _CONTEXTS_AT_ONCE = 128  # PS3.8 section 9.3.2.2: presentation context IDs are the odd numbers up to 255
 _LAST_PORT = 65_535

@@ -13,7 +13,7 @@ from rich.table import Table
 from scintiflow.cli.deployment import DataOption, JsonOption, OffsetOption, deployment
 from scintiflow.contracts.v1.finding_pb2 import Finding
 from scintiflow.dicom.identity import study_folder
-from scintiflow.dicom.privacy import log_names, reference
+from scintiflow.dicom.privacy import log_names
 from scintiflow.errors import Refused
 from scintiflow.records import ENDS, Record, read_findings, read_record
 from scintiflow.store import Store
@@ -84,8 +84,7 @@ def _uid_in(path: Path) -> str | None:
 
 def is_called(store: Store, folder: str, which: str) -> bool:
     """Tell whether `which` is the Study Instance UID of a study, or the reference that logs and traces have for it."""
-    said = reference(store.salt, folder)
-    return folder == study_folder(which) or which in (said, log_names(store.salt, folder)["study"])
+    return folder == study_folder(which) or which in log_names(store.salt, folder).values()
 
 
 def _record_of(store: Store, which: str) -> Record:

@@ -47,8 +47,8 @@ class EngineChoice(Fact):
     """What runs the model unless the operator says otherwise.
 
     `auto` is f16 on a GPU, on a CPU bf16 where OpenVINO has it, else f32; int8 is another graph, which not every model
-    has (see `Int8`). With `fallback` the next device down is taken
-    where one cannot be had, and every finding says so; without it the model does not answer.
+    has (see `Int8`). With `fallback` the next device down is taken where one cannot be had, and every finding says so;
+    without it the model does not answer.
     """
 
     name: EngineName = "openvino"

@@ -1,6 +1,5 @@
 """One scan round the line: out by C-STORE like a scanner's, back as a report like a PACS gets it."""
 
-import socket
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 
 from scintiflow.config import PROBE_TITLE
+from scintiflow.dicom.c_store import c_store, without_delay
 from scintiflow.errors import Refused, Unavailable
 from scintiflow.probe.metrics import Outcome, count_round
 from scintiflow.probe.returns import Returns
@@ -63,18 +63,15 @@ class Probe:
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = _NETWORK_SECONDS
         entity.connection_timeout = _NETWORK_SECONDS
         entity.add_requested_context(scan.SOPClassUID, scan.file_meta.TransferSyntaxUID)
-        handlers = [(evt.EVT_CONN_OPEN, _without_delay)]
+        handlers = [(evt.EVT_CONN_OPEN, without_delay)]
         association = entity.associate(self.receiver, self.port, ae_title=self.called, evt_handlers=handlers)
         if not association.is_established:
             raise Unavailable(_TROUBLE["unreachable"])
         try:
-            status = association.send_c_store(scan).get("Status")
+            status = c_store(association, scan).get("Status")
+        except RuntimeError as error:  # the association is over
+            raise Refused(_TROUBLE["refused"]) from error
         finally:
             association.release()
         if status != _SUCCESS:
             raise Refused(_TROUBLE["refused"])
-
-
-def _without_delay(event: evt.Event) -> None:
-    """Switch Nagle's algorithm off: it would be measured too."""
-    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

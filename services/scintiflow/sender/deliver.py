@@ -16,13 +16,13 @@ from scintiflow.clock import Clock
 from scintiflow.config import Destination
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.deadline import Deadline
+from scintiflow.dicom.c_store import c_store, without_delay
 from scintiflow.dicom.identity import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 from scintiflow.dicom.privacy import log_names
 from scintiflow.errors import Failed, Refused, Unavailable
 from scintiflow.records import Record, marker_path, note, read_record, result_path
 from scintiflow.sender import metrics
 from scintiflow.sender.answer import ACCEPTED, REJECTED_TRANSIENT, answer_of, takes_nothing
-from scintiflow.sender.c_store import c_store, without_delay
 from scintiflow.sender.status import OUT_OF_RESOURCES, THERE
 from scintiflow.store import Store
 from scintiflow.stream import Delivery

@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLSLo
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 
-from scintiflow.sender.c_store import c_store, without_delay
+from scintiflow.dicom.c_store import c_store, without_delay
 from tests.drills.crash.ledger import Ledger
 from tests.drills.crash.pacs import LedgeredPacs
 from tests.drills.crash.studies import Study, digest

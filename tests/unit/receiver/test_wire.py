@@ -13,6 +13,7 @@ from pynetdicom.events import Event
 from redis import Redis
 
 from scintiflow.config import Allowed
+from scintiflow.dicom.c_store import c_store
 from scintiflow.receiver.association import Reception, Visit
 from scintiflow.receiver.backlog import Backlog
 from scintiflow.receiver.headcount import Headcount
@@ -23,7 +24,6 @@ from scintiflow.receiver.patience import Patience
 from scintiflow.receiver.settings import Settings
 from scintiflow.receiver.status import STATUS
 from scintiflow.receiver.wire import Server
-from scintiflow.sender.c_store import c_store
 from scintiflow.store import Store
 from tests.builders import scan
 

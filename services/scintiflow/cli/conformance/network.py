@@ -137,8 +137,8 @@ Never.
 ##### 7.2.1.4 Association acceptance
 
 Each of these SOP classes is accepted in each of these transfer syntaxes, as SCP; of those offered in one presentation
-context the first in this order is taken. Nothing else is accepted; retired storage classes, private ones and deflated
-transfer syntaxes are not.
+context the first in this order is taken. Nothing else is accepted: no private storage class, no retired one that is not
+listed, and no deflated transfer syntax.
 
 Transfer syntaxes:
 

@@ -20,8 +20,10 @@ def storage_classes() -> tuple[UID, ...]:
 
 def named(uid: str) -> str:
     """Return what DICOM calls a UID; of a class newer than pydicom's dictionary the keyword."""
-    name = UID(uid).name
-    return name if name != uid else _KEYWORDS[uid]
+    known = UID(uid)
+    if known.name == uid:
+        return _KEYWORDS[uid]
+    return f"{known.name} (retired)" if known.is_retired else str(known.name)
 
 
 def uids(them: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from scintiflow.sender.c_store import Checkpoint
+from scintiflow.dicom.c_store import Checkpoint
 
 
 def test_a_held_loop_does_not_pass_until_it_is_let_go() -> None:
