@@ -9,7 +9,7 @@ from pynetdicom.sop_class import Verification
 from scintiflow.cli.conformance.table import table
 from scintiflow.receiver.listener import presentation_contexts
 
-_KEYWORDS = {str(uid): keyword for keyword, uid in vars(sop_class).items() if isinstance(uid, UID)}
+_KEYWORDS: dict[str, str] = {str(uid): keyword for keyword, uid in vars(sop_class).items() if isinstance(uid, UID)}
 
 
 def storage_classes() -> tuple[UID, ...]:
