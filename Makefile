@@ -7,7 +7,7 @@ N ?= 50
 J ?= 2
 PROTOC := $(BIN)/python -m grpc_tools.protoc --proto_path proto
 QUICK ?= build/models-quick
-LONG := tests/unit/scintilab/generator tests/unit/scintilab/studies
+LONG := $(addprefix tests/unit/scintilab/,evaluate generator shortcuts studies)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 ENGINE ?= docker
 IMAGES ?= receiver keeper router sender probe classifier synthesizer classifier-gpu synthesizer-gpu
@@ -48,7 +48,7 @@ drill: install ## kill everything N times (50) on J stacks (2) while studies str
 faults: install ## every other slow drill: disk, Redis, clock, neighbours, a PACS that echoes, restarts, bursts, planted bugs
 	$(BIN)/python -m pytest tests/drills --ignore tests/drills/test_kills.py --numprocesses 2 --dist loadfile
 
-workshop: install lab ## the workshop's long tests: models from seeds twice, shortcuts on the phantom, generator, studies
+workshop: install lab ## the workshop's long tests: models from seeds twice, shortcuts on the phantom, evaluation, generator, studies
 	$(BIN)/python -m pytest tests/workshop $(LONG) --numprocesses 2 --dist loadfile
 
 gpu-choices: .venv-gpu/installed ## what is decided about a GPU before there is one, with the real onnxruntime-gpu

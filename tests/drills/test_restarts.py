@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from scintiflow.config import PORTS, embedded_socket
-from tests.e2e.test_kill import stream_in
+from tests.drills.test_kill_of_each import stream_in
 from tests.pacs import SUCCESS, Pacs
 from tests.ports import free_offset, is_free
 from tests.stack import CONFIGURATION, EXAMPLES, Stack, copies, running_stack

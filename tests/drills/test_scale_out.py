@@ -7,7 +7,7 @@ Of the keepers one is at work and the other ready to take its place.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import cycle, islice
@@ -90,7 +90,7 @@ def caught(member: Member, at_work: Callable[[], bool]) -> bool:
 def kill_half(fleet: Fleet, pacs_port: int) -> list[Member]:
     """Kill six of eleven at one moment, each in the middle of its work, and return them."""
     receiver, classifier, sender = (fleet.of(name)[0] for name in ("receiver", "classifier", "sender"))
-    keeper = active_keeper(fleet)
+    keeper = active_keeper(fleet.of("keeper"))
     busy: list[tuple[Member, Callable[[], bool]]] = [
         (receiver, lambda: receiver.talks(receiver.port("dicom"))),
         (classifier, lambda: classifier.talks(classifier.port("classifier"))),
@@ -105,10 +105,10 @@ def kill_half(fleet: Fleet, pacs_port: int) -> list[Member]:
     return [member for member, _ in busy]
 
 
-def active_keeper(fleet: Fleet) -> Member:
+def active_keeper(keepers: Iterable[Member]) -> Member:
     """Return the keeper that is at work, once there is one."""
-    keepers = fleet.of("keeper")
-    return wait_for(lambda: [one for one in keepers if one.count("scintiflow_keeper_active")])[0]
+    asked = list(keepers)
+    return wait_for(lambda: [one for one in asked if one.count("scintiflow_keeper_active")])[0]
 
 
 def test_half_of_a_fleet_may_die_in_mid_stream(tmp_path: Path) -> None:
@@ -135,6 +135,7 @@ def test_half_of_a_fleet_may_die_in_mid_stream(tmp_path: Path) -> None:
             try:
                 wait_for(lambda: sum(pacs.arrived(study.uid) for study in delivered) >= BEFORE_THE_KILLS, 120)
                 killed = kill_half(fleet, pacs.port)
+                active_keeper(one for one in fleet.of("keeper") if one not in killed)
                 for member in killed:
                     fleet.start(member)
                 fleet.wait_until_ready(killed)

@@ -46,7 +46,7 @@ def train(
     seed: command.Seed = 1,
     tokeniser_steps: Steps = 6000,
     flow_steps: FlowSteps = 8000,
-    emphasis_steps: EmphasisSteps = 6000,
+    emphasis_steps: EmphasisSteps = 4500,
     every: Every = 500,
     threads: command.Threads = 2,
 ) -> None:

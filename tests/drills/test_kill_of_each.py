@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from pydicom import Dataset
 
 from tests.graphs import skeleton_and_heart
@@ -67,7 +66,6 @@ def accepted(stack: Stack, study: Dataset) -> bool:
         return False
 
 
-@pytest.mark.slow
 def test_every_acknowledged_study_comes_back_whatever_is_killed(tmp_path: Path) -> None:
     """kill -9 of each process once, and of Redis with its data: each study is delivered once, two results a model."""
     studies, models = copies(EXAMPLES, STUDIES), skeleton_and_heart(tmp_path / "models")
