@@ -28,8 +28,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("study", LENGTHS)
 def test_study_ends_in_card_numbers_and_page(study: str, work: Path, tmp_path: Path) -> None:
     """Each command runs from patients to its tables, and a second run finds everything kept and says the same."""
-    serve(tmp_path)
-    asked = [study, "--generator", str(tmp_path), "--work", str(work), "--out", str(tmp_path / "pages"), *SMALL]
+    folder = serve(tmp_path)
+    asked = [study, "--generator", str(folder), "--work", str(work), "--out", str(tmp_path / "pages"), *SMALL]
     asked += LENGTHS[study]
     if study == "quality":
         asked += ["--model", str(ROOT / "models" / "metastasis")]
@@ -37,11 +37,11 @@ def test_study_ends_in_card_numbers_and_page(study: str, work: Path, tmp_path: P
     for _ in range(2):
         shown = CliRunner().invoke(app, asked, catch_exceptions=False)
         assert shown.exit_code == 0, shown.output
-        said.append(json.loads((tmp_path / f"{study}.json").read_text()))
+        said.append(json.loads((folder / f"{study}.json").read_text()))
     assert said[0] == said[1]
     assert said[0]["data"] == "simulated patients"
-    assert said[0]["origin"]["generator"] == "generator 1.0.0"
-    assert "(simulated patients)" in (tmp_path / "CARD.md").read_text()
+    assert said[0]["origin"]["generator"] == "generator 0.1.0"
+    assert "(simulated patients)" in (folder / "CARD.md").read_text()
     page = (tmp_path / "pages" / f"{study}.html").read_text()
     assert "AI result, not for diagnostic use, research only." in page
     assert "data:image/png;base64," in page

@@ -1,17 +1,15 @@
-"""The generator of a served folder, run by ONNX Runtime as `scintilab.graph` writes golden outputs: in float32."""
+"""The generator of a served folder, run by the engine that serves it."""
 
-import hashlib
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
 
 from scintiflow.errors import Refused
+from scintiflow.inference.generator import Generator, check_golden, open_generator
+from scintiflow.inference.generator_manifest import Choice, Flag, GeneratorManifest, Number, Said
+from scintiflow.inference.manifest import load_as
 from scintiflow.inference.session import Floats
 from scintilab.phantom.streams import stream
 from scintilab.studies.samples import Labels
@@ -19,60 +17,64 @@ from scintilab.studies.samples import Labels
 
 @dataclass(frozen=True)
 class Shipped:
-    """A graph that makes expected counts from noise and conditions."""
+    """A generator with its manifest."""
 
-    name: str
-    digest: str
-    conditions: tuple[Mapping[str, Any], ...]
-    session: onnxruntime.InferenceSession
+    manifest: GeneratorManifest
+    generator: Generator
+
+    @property
+    def name(self) -> str:
+        """Name and version."""
+        return f"{self.manifest.name} {self.manifest.version}"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the graph."""
+        return self.manifest.digest
 
     def samples(self, seed: int, first: int, conditions: Labels) -> Floats:
-        """Return expected counts on any scale, [n, 2, 512, 256], one scan at a time."""
-        condition = np.concatenate([self._slots(each, conditions) for each in self.conditions], axis=1)
-        width = self.session.get_inputs()[0].shape[1]
-        rates = []
-        for row in range(len(condition)):
-            noise = stream(seed, first + row, "latent").standard_normal((1, width)).astype(np.float32)
-            asked = condition[row : row + 1]
-            told = {"noise": noise, "condition": asked, "known": np.ones_like(asked)}
-            rates.append(self.session.run(["rate"], told)[0])
-        return np.concatenate(rates)
-
-    def _slots(self, condition: Mapping[str, Any], labels: Labels) -> Floats:
-        """Return the slots of one condition, [n, k].
+        """Return expected counts on any scale, [n, 2, 512, 256]; see `samples.Generator`.
 
         Raises:
-            Refused: it is none that labels have, or of a value that the generator has not learnt.
+            Refused: the generator asks for something that no label has, or has not learnt one of these values.
         """
-        column: NDArray[Any] | None = labels._asdict().get(condition["name"])
-        if column is None:
-            raise Refused(f"The generator asks for {condition['name']}, which no label has.")
-        if condition["kind"] == "flag":
-            return np.asarray(column, np.float32)[:, None]
-        if condition["kind"] == "number":
-            scale = np.log1p if condition["scale"] == "log1p" else np.asarray
-            low, high = scale(condition["low"]), scale(condition["high"])
-            within = np.clip(column, condition["low"], condition["high"])
-            return np.asarray((scale(within) - low) / (high - low), np.float32)[:, None]
-        chosen = column.astype(str)[:, None] == np.array(condition["values"])
-        if not chosen.any(1).all():
-            raise Refused(f"The generator has learnt {condition['name']} {', '.join(condition['values'])} alone.")
-        return np.asarray(chosen, np.float32)
+        encoded = [self.manifest.encode(said) for said in self._said(conditions)]
+        condition, known = (np.stack(column) for column in zip(*encoded, strict=True))
+        noise = [
+            stream(seed, first + row, "latent").standard_normal(self.generator.latent, np.float32)
+            for row in range(len(condition))
+        ]
+        return self.generator.run(np.stack(noise), condition, known).rate
+
+    def _said(self, labels: Labels) -> Iterator[Said]:
+        """Say all that labels know, a scan at a time."""
+        columns = {each.name: _column(each, labels) for each in self.manifest.conditions}
+        for row in range(len(labels.counts)):
+            yield {name: column[row] for name, column in columns.items()}
 
 
 def shipped(folder: Path) -> Shipped:
     """Open the generator of a folder.
 
     Raises:
-        Refused: there is none, or not the one that the manifest names.
+        Refused: there is none, or not the one that the manifest names, or it does not draw what its maker saw.
     """
-    try:
-        manifest = tomllib.loads((folder / "manifest.toml").read_text(encoding="utf-8"))
-        graph = (folder / manifest["model"]["file"]).read_bytes()
-    except (OSError, KeyError) as error:
-        raise Refused(f"{folder} holds no generator: make it first.") from error
-    model = manifest["model"]
-    if hashlib.sha256(graph).hexdigest() != model["digest"]:
-        raise Refused(f"{folder / model['file']} is not the graph that the manifest names: export it again.")
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    return Shipped(f"{model['name']} {model['version']}", model["digest"], tuple(manifest["condition"]), session)
+    if not (folder / "manifest.toml").exists():
+        raise Refused(f"{folder} holds no generator: make it first.")
+    manifest = load_as(GeneratorManifest, folder)
+    generator = open_generator(manifest)
+    check_golden(generator, manifest)
+    return Shipped(manifest, generator)
+
+
+def _column(condition: Flag | Number | Choice, labels: Labels) -> list[bool | float | str]:
+    """Return what labels say of one condition, [n]."""
+    column = labels._asdict().get(condition.name)
+    if column is None:
+        raise Refused(f"The generator asks for {condition.name}, which no label has.")
+    if isinstance(condition, Number):
+        column = np.clip(column, condition.low, condition.high)
+    if isinstance(condition, Choice) and not set(column.astype(str)) <= set(condition.values):
+        raise Refused(f"The generator has learnt {condition.name} {', '.join(condition.values)} alone.")
+    said: list[bool | float | str] = column.tolist()
+    return said

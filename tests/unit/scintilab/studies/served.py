@@ -1,51 +1,28 @@
 """A served folder for tests: a graph that makes the same grey body of everybody, and writes its inputs beside it."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper, save_model
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 
 from scintilab.studies.publication import marks
+from tests.graphs import LATENT, SLOTS, generator_folder
 
-NOISE, SLOTS = 4, 9
-MANIFEST = """
-[model]
-name = "generator"
-version = "1.0.0"
-file = "model.onnx"
-digest = "{digest}"
-[[condition]]
-name = "metastatic"
-kind = "flag"
-[[condition]]
-name = "load"
-kind = "number"
-scale = "log1p"
-low = 0.0
-high = 20.0
-[[condition]]
-name = "perugini"
-kind = "choice"
-values = ["0", "1", "2", "3"]
-[[condition]]
-name = "tracer"
-kind = "choice"
-values = ["DPD"]
-[[condition]]
-name = "sex"
-kind = "choice"
-values = ["F", "M"]
-"""
 _VIEW = (512, 256)
 _PIXELS = 512 * 256
 
 
-def serve(folder: Path) -> None:
-    """Write graph, manifest, and a card with a place for every study.
+def serve(models: Path) -> Path:
+    """Write a generator's folder, and in it a card with a place for every study; return it."""
+    folder = generator_folder(models, graph=written_graph())
+    places = ["\n".join(marks(study)) for study in ("quality", "privacy", "augmentation")]
+    (folder / "CARD.md").write_text("\n\n".join(["# painter", *places, "End.\n"]))
+    return folder
 
-    The first pixels of the anterior view are the conditions, and those of the posterior view the noise, squared.
-    """
+
+def written_graph() -> onnx.ModelProto:
+    """The first pixels of the anterior view are the conditions, and those of the posterior view the noise, squared."""
     body = np.zeros((1, 2, *_VIEW), np.float32)
     body[:, :, 30:480, 70:186] = 2
     nodes = [
@@ -56,23 +33,21 @@ def serve(folder: Path) -> None:
         helper.make_node("Concat", ["front", "back"], ["flat"], axis=1),
         helper.make_node("Reshape", ["flat", "shape"], ["written"]),
         helper.make_node("Add", ["written", "body"], ["rate"]),
+        helper.make_node("Concat", ["noise", "square"], ["embedding"], axis=1),
     ]
     inputs = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", width])
-        for name, width in (("noise", NOISE), ("condition", SLOTS), ("known", SLOTS))
+        for name, width in (("noise", LATENT), ("condition", SLOTS), ("known", SLOTS))
     ]
-    outputs = [helper.make_tensor_value_info("rate", TensorProto.FLOAT, ["N", 2, *_VIEW])]
+    outputs = [
+        helper.make_tensor_value_info("rate", TensorProto.FLOAT, ["N", 2, *_VIEW]),
+        helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", 2 * LATENT]),
+    ]
     constants = [
         numpy_helper.from_array(np.array([0, 0, 0, _PIXELS - SLOTS]), "after conditions"),
-        numpy_helper.from_array(np.array([0, 0, 0, _PIXELS - NOISE]), "after noise"),
+        numpy_helper.from_array(np.array([0, 0, 0, _PIXELS - LATENT]), "after noise"),
         numpy_helper.from_array(np.array([-1, 2, *_VIEW]), "shape"),
         numpy_helper.from_array(body, "body"),
     ]
     graph = helper.make_graph(nodes, "painter", inputs, outputs, constants)
-    save_model(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), folder / "model.onnx"
-    )
-    digest = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
-    (folder / "manifest.toml").write_text(MANIFEST.format(digest=digest))
-    places = ["\n".join(marks(study)) for study in ("quality", "privacy", "augmentation")]
-    (folder / "CARD.md").write_text("\n\n".join(["# painter", *places, "End.\n"]))
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)

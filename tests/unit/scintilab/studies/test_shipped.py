@@ -7,15 +7,15 @@ import pytest
 
 from scintiflow.errors import Refused
 from scintilab.studies.shipped import Shipped, shipped
+from tests.graphs import SLOTS
 from tests.unit.scintilab.studies.painter import labels
-from tests.unit.scintilab.studies.served import SLOTS, serve
+from tests.unit.scintilab.studies.served import serve
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A served graph that writes its inputs into its outputs."""
-    serve(tmp_path)
-    return tmp_path
+    return serve(tmp_path)
 
 
 @pytest.fixture
@@ -29,10 +29,11 @@ def test_conditions_fill_their_slots(generator: Shipped) -> None:
     asked = labels(6, 2)
     slots = generator.samples(1, 0, asked)[:, 0].reshape(6, -1)[:, :SLOTS]
     assert np.array_equal(slots[:, 0], asked.metastatic)
-    assert slots[:, 1] == pytest.approx(np.log1p(asked.load) / np.log1p(20))
-    assert np.array_equal(slots[:, 2:6].argmax(1), asked.perugini)
-    assert np.array_equal(slots[:, 7] == 1, asked.sex == "F")
-    assert (slots[:, 2:].sum(1) == 3).all()
+    assert np.array_equal(slots[:, 1], asked.cardiac)
+    assert slots[:, 2] == pytest.approx(np.log1p(asked.load) / np.log1p(20))
+    assert np.array_equal(slots[:, 3:7].argmax(1), asked.perugini)
+    assert np.array_equal(slots[:, 8] == 1, asked.sex == "F")
+    assert (slots[:, 3:].sum(1) == 3).all()
 
 
 def test_scan_depends_on_seed_and_number_alone(generator: Shipped) -> None:
@@ -54,7 +55,7 @@ def test_what_was_not_learnt_is_refused(generator: Shipped) -> None:
 def test_other_graph_than_the_manifests_is_refused(folder: Path) -> None:
     """Weights that changed after the manifest was written, or no folder at all, are no generator."""
     (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes() + b"\0")
-    with pytest.raises(Refused, match="not the graph that the manifest names"):
+    with pytest.raises(Refused, match="differs from the digest in its manifest"):
         shipped(folder)
     with pytest.raises(Refused, match="holds no generator"):
         shipped(folder / "elsewhere")
