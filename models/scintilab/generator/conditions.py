@@ -13,6 +13,7 @@ MOST_LOAD = 20.0
 """Bone scan index, percent of skeletal mass, from which on more makes no difference."""
 GRADES = ("0", "1", "2", "3")
 SEXES = ("F", "M")
+_HEALTHY: Mapping[str, object] = {"metastatic": False, "cardiac": False, "load": 0.0, "perugini": "0"}
 _QUANTILES = np.linspace(0, 1, 11)
 
 
@@ -122,6 +123,17 @@ def encode(asked: Sequence[Condition], values: Mapping[str, NDArray[np.generic]]
         filled.append(slots)
         known.append(np.repeat(told[:, None], condition.width, axis=1).astype(np.float32))
     return Known(np.hstack(filled), np.hstack(known))
+
+
+def without_disease(asked: Sequence[Condition]) -> tuple[Floats, Floats]:
+    """Return which slots say nothing about disease, 1 there and else 0, and what the others are in the healthy."""
+    kept, healthy = [], []
+    for condition in asked:
+        said = condition.name in _HEALTHY
+        kept.append(np.full(condition.width, not said, np.float32))
+        value = np.array([_HEALTHY.get(condition.name)])
+        healthy.append(condition.slots(value)[0] if said else np.zeros(condition.width, np.float32))
+    return np.concatenate(kept), np.concatenate(healthy)
 
 
 def forgotten(

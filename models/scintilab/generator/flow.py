@@ -6,6 +6,7 @@ layer through one shared map and a table a layer (adaLN-single: Chen et al. 2023
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -97,7 +98,36 @@ def to_latent(tokens: Tensor, channels: int) -> Tensor:
     return cells.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)
 
 
-def integrate(flow: Flow, noise: Tensor, condition: Tensor, known: Tensor, *, steps: int, guidance: float) -> Tensor:
+class Guidance(NamedTuple):
+    """Draws out what a disease changes, as Ho and Salimans (2022, arXiv 2207.12598) do with everything that is told.
+
+    A scan is compared with that of the same patient without disease, so a healthy patient is drawn as was learnt. What
+    changes little (a small lesion) is drawn out in full, and what changes much (a superscan) hardly.
+    """
+
+    times: float
+    """How many times a small difference is made."""
+    most: float
+    """Root mean square over a latent image's velocity of what is added to a difference at most, over `times` - 1."""
+    kept: Tensor
+    """[slots]: 1 where a slot says nothing about disease."""
+    healthy: Tensor
+    """[slots]: what the others are in the healthy."""
+
+    def twin(self, condition: Tensor, known: Tensor) -> Tensor:
+        """Return the same conditions, [n, slots], without disease; what is not known stays so."""
+        return condition * self.kept + known * self.healthy
+
+    def drawn_out(self, velocity: Tensor, twins: Tensor) -> Tensor:
+        """Return velocities, [n, channels, ROWS, COLS], further away from those of the twins."""
+        change = velocity - twins
+        size = change.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+        return velocity + (self.times - 1) * self.most / size.clamp(min=self.most) * change
+
+
+def integrate(
+    flow: Flow, noise: Tensor, condition: Tensor, known: Tensor, *, steps: int, guidance: Guidance | None = None
+) -> Tensor:
     """Follow the flow from noise to latent images in equal steps of Euler.
 
     Args:
@@ -106,16 +136,14 @@ def integrate(flow: Flow, noise: Tensor, condition: Tensor, known: Tensor, *, st
         condition: [n, slots].
         known: [n, slots].
         steps: how many.
-        guidance: how many times the difference that the conditions make; 1 is none more than was learnt (Ho and
-            Salimans 2022, arXiv 2207.12598).
+        guidance: draws out what a disease changes.
     """
-    latent, nothing = noise, torch.zeros_like(known)
+    latent = noise
     for step in range(steps):
         time = torch.full_like(noise[:, 0, 0, 0], step / steps)
         velocity = flow(latent, time, condition, known)
-        if guidance != 1:
-            free = flow(latent, time, nothing, nothing)
-            velocity = free + guidance * (velocity - free)
+        if guidance:
+            velocity = guidance.drawn_out(velocity, flow(latent, time, guidance.twin(condition, known), known))
         latent = latent + velocity / steps
     return latent
 

@@ -15,7 +15,7 @@ from torch.nn.functional import avg_pool2d
 
 from scintiflow.dicom.canvas import HEIGHT, WIDTH
 from scintilab.generator.conditions import Condition, Known
-from scintilab.generator.flow import COLS, ROWS, integrate
+from scintilab.generator.flow import COLS, ROWS, Guidance, integrate
 from scintilab.generator.learners import Learners, Source
 from scintilab.generator.tokeniser import CHANNELS, Tokeniser
 from scintilab.generator.train import level
@@ -77,7 +77,7 @@ class Embedding(nn.Module):
 class Generator(nn.Module):
     """Noise and conditions in, expected counts out: the flow in so many steps, and the tokeniser's way back."""
 
-    def __init__(self, weights: Weights, embedding: Embedding, *, steps: int, guidance: float) -> None:
+    def __init__(self, weights: Weights, embedding: Embedding, *, steps: int, guidance: Guidance | None) -> None:
         super().__init__()
         self.tokeniser, self.flow, self.embedding = weights.tokeniser, weights.flow, embedding
         self.mean, self.deviation = nn.Parameter(weights.mean), nn.Parameter(weights.deviation)

@@ -5,7 +5,7 @@ import tomllib
 import numpy as np
 import pytest
 
-from scintilab.generator.conditions import GRADES, SEXES, Known, conditions, encode, forgotten
+from scintilab.generator.conditions import GRADES, SEXES, Known, conditions, encode, forgotten, without_disease
 
 LOAD = np.array([0, 0, 0.5, 1, 4, 30])
 ASKED = conditions(LOAD, ["DPD", "MDP", "DPD"], ["Symbia"])
@@ -57,6 +57,14 @@ def test_a_choice_fills_one_of_its_slots_and_makes_all_known() -> None:
     told = known(perugini="2")
     assert told.condition[0, 3:7].tolist() == [0, 0, 1, 0]
     assert told.known[0, 3:7].tolist() == [1, 1, 1, 1]
+
+
+def test_without_disease_everything_else_stays() -> None:
+    """A healthy twin has no metastases, no cardiac uptake, no load and grade 0, and the same camera and sex."""
+    asked = conditions(np.array([1.0, 2.0]), ["DPD"], ["Symbia"])
+    kept, healthy = without_disease(asked)
+    assert kept.tolist() == [0] * 7 + [1] * 4
+    assert healthy.tolist() == [0, 0, 0, 1] + [0] * 7
 
 
 def test_forgetting_hides_whole_conditions() -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from scintilab.generator.flow import COLS, ROWS, TOKENS, Flow, integrate, to_latent, to_tokens
+from scintilab.generator.flow import COLS, ROWS, TOKENS, Flow, Guidance, integrate, to_latent, to_tokens
 
 SLOTS = 5
 
@@ -46,31 +46,44 @@ def test_tokens_hold_every_cell_once() -> None:
 def test_a_straight_flow_needs_one_step() -> None:
     """A flow along straight lines ends at the same place in one step and in four."""
     condition = torch.tensor([[1.0, 2.0], [3.0, 0.0]])
-    ends = [
-        integrate(Away(), noise(2), condition, torch.ones(2, 2), steps=steps, guidance=1)  # type: ignore[arg-type]
+    one, four = (
+        integrate(Away(), noise(2), condition, torch.ones(2, 2), steps=steps)  # type: ignore[arg-type]
         for steps in (1, 4)
-    ]
-    torch.testing.assert_close(ends[0], torch.full_like(ends[0], 3.0))
-    torch.testing.assert_close(ends[1], ends[0])
-
-
-def test_guidance_stretches_what_conditions_change() -> None:
-    """Twice the guidance goes twice as far from where it goes when nothing is known."""
-    condition = torch.ones(2, 2)
-    free, told, more = (
-        integrate(Away(), noise(2), condition, torch.ones(2, 2), steps=1, guidance=guidance)  # type: ignore[arg-type]
-        for guidance in (0, 1, 2)
     )
-    torch.testing.assert_close(more - free, 2 * (told - free))
+    torch.testing.assert_close(one, torch.full_like(one, 3.0))
+    torch.testing.assert_close(four, one)
+
+
+def ends(condition: torch.Tensor, times: float, most: float) -> torch.Tensor:
+    """Follow a flow in one step under guidance; the first slot alone is about disease."""
+    guidance = Guidance(times, most, torch.tensor([0.0, 1.0]), torch.zeros(2))
+    known = torch.ones_like(condition)
+    return integrate(Away(), noise(len(condition)), condition, known, steps=1, guidance=guidance)  # type: ignore[arg-type]
+
+
+def test_guidance_draws_out_what_a_disease_changes() -> None:
+    """Thrice the guidance goes thrice as far from the healthy twin, and a healthy patient is drawn as was learnt."""
+    sick, healthy = torch.tensor([[0.1, 1.0]]), torch.tensor([[0.0, 1.0]])
+    twin, told, more = ends(healthy, 3, 1), ends(sick, 1, 1), ends(sick, 3, 1)
+    torch.testing.assert_close(more - twin, 3 * (told - twin))
+    torch.testing.assert_close(twin, ends(healthy, 1, 1))
+
+
+def test_guidance_adds_no_more_to_great_differences() -> None:
+    """To what changes much is added no more than to what changes little, so more disease always goes further."""
+    twin, little, much = (ends(torch.tensor([[load, 1.0]]), 3, 0.1) for load in (0.0, 0.1, 1.0))
+    torch.testing.assert_close(little - twin, torch.full_like(twin, 0.1 + 2 * 0.1))
+    torch.testing.assert_close(much - twin, torch.full_like(twin, 1.0 + 2 * 0.1))
 
 
 def test_a_scan_does_not_depend_on_its_neighbours() -> None:
     """A scan made alone is the scan made among others."""
     network, start = flow(), noise(3)
     condition, known = torch.rand(3, SLOTS), torch.ones(3, SLOTS)
+    guidance = Guidance(2.0, 0.05, torch.ones(SLOTS).index_fill(0, torch.tensor(0), 0.0), torch.zeros(SLOTS))
     with torch.inference_mode():
-        together = integrate(network, start, condition, known, steps=2, guidance=1.5)
-        alone = integrate(network, start[1:2], condition[1:2], known[1:2], steps=2, guidance=1.5)
+        together = integrate(network, start, condition, known, steps=2, guidance=guidance)
+        alone = integrate(network, start[1:2], condition[1:2], known[1:2], steps=2, guidance=guidance)
     torch.testing.assert_close(together[1:2], alone, atol=1e-5, rtol=1e-5)
 
 

@@ -10,7 +10,8 @@ import onnxruntime
 import pytest
 import torch
 
-from scintilab.generator.flow import Flow
+from scintilab.generator.conditions import without_disease
+from scintilab.generator.flow import Flow, Guidance
 from scintilab.generator.graph import NOISE, Generator, Guard, Scan, embed, serve
 from scintilab.generator.learners import Learners
 from scintilab.generator.tokeniser import Tokeniser
@@ -42,7 +43,8 @@ def weights(learners: Learners) -> Weights:
 def served(learners: Learners, weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> tuple[Generator, Path]:
     """A generator, and the folder it is served from."""
     embedding, guard = embed(weights.tokeniser, learners.learnt, learners.held_out)
-    generator = Generator(weights, embedding, steps=1, guidance=1).eval()
+    guidance = Guidance(3.0, 0.05, *map(torch.from_numpy, without_disease(learners.asked)))
+    generator = Generator(weights, embedding, steps=1, guidance=guidance).eval()
     out = tmp_path_factory.mktemp("models") / "generator"
     serve(generator, guard, learners, "1.0.0", out)
     return generator, out
