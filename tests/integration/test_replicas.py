@@ -78,7 +78,7 @@ def test_replicas_share_a_batch_its_limits_and_its_end(tmp_path: Path) -> None:
     start = partial(started, tmp_path / "models", maximum_batches="1")
     with start() as (one, _), start() as (other, _):
         wait_for(lambda: is_ready(one) and is_ready(other), SECONDS_TO_START)
-        batch = ask(one, count=1500, seed=7, format="npz", counts=150_000)
+        batch = ask(one, count=800, seed=7, format="npz", counts=150_000)
         refused = other.post("/v1/batches", json={"label": "normal", "count": 1})
         assert refused.status_code == 429
         archive = finished(other, batch)
@@ -86,10 +86,10 @@ def test_replicas_share_a_batch_its_limits_and_its_end(tmp_path: Path) -> None:
             metric(each, "scintiflow_synthesizer_scans_total", label="bone_metastases", lane="bulk")
             for each in (one, other)
         ]
-        assert sum(made) == 1500
+        assert sum(made) == 800
         assert all(made)
         assert archive == members(one.get(f"{batch}/archive").content)
-        assert len(set(scans_in(archive).values())) == 1500
+        assert len(set(scans_in(archive).values())) == 800
 
 
 def test_another_replica_finishes_what_a_killed_one_began(tmp_path: Path) -> None:
@@ -97,16 +97,16 @@ def test_another_replica_finishes_what_a_killed_one_began(tmp_path: Path) -> Non
     generator_folder(tmp_path / "models")
     with started(tmp_path / "models") as (one, process), started(tmp_path / "models") as (other, _):
         wait_for(lambda: is_ready(one) and is_ready(other), SECONDS_TO_START)
-        batch = ask(one, count=1500, seed=11, format="npz", counts=150_000)
+        batch = ask(one, count=800, seed=11, format="npz", counts=150_000)
         wait_for(partial(has_made, other, batch, 200), 60)
         process.kill()
         process.wait()
-        assert not has_made(other, batch, 1500)
+        assert not has_made(other, batch, 800)
         archive = finished(other, batch)
         again = generate(other, count=3, seed=11, format="npz", counts=150_000)
     scans = scans_in(archive)
-    assert list(scans) == [f"scans/{index:06}.npz" for index in range(1500)]
-    assert len(set(scans.values())) == 1500
-    assert [labels["index"] for labels in json.loads(archive["labels.json"])] == list(range(1500))
+    assert list(scans) == [f"scans/{index:06}.npz" for index in range(800)]
+    assert len(set(scans.values())) == 800
+    assert [labels["index"] for labels in json.loads(archive["labels.json"])] == list(range(800))
     assert scans_in(again).items() <= scans.items()
     assert not list(folder_of(batch, tmp_path).glob("*.claim"))
