@@ -166,15 +166,15 @@ _SYNTHESIZER = Row(
         ),
         Panel(
             "Batches",
-            "That are unfinished.",
+            "That are unfinished, on the disk that all replicas share.",
             "short",
-            [Query("sum(scintiflow_synthesizer_batches)", "batches")],
+            [Query("max(scintiflow_synthesizer_batches)", "batches")],
         ),
         Panel(
             "Scans left",
             "Of unfinished batches.",
             "short",
-            [Query("sum(scintiflow_synthesizer_scans_left)", "scans")],
+            [Query("max(scintiflow_synthesizer_scans_left)", "scans")],
         ),
         Panel(
             "Rows in a batch of the engine",

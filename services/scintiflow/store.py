@@ -170,6 +170,24 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
 
+    @contextmanager
+    def claimed(self, path: Path) -> Iterator[bool]:
+        """Tell whether the file `path` (made if need be) is ours alone while the block runs; never wait for it.
+
+        A process gives its claim back however it dies.
+
+        Raises:
+            Unavailable: the folder is gone, or the disk failed.
+        """
+        with _disk_trouble():
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            with _disk_trouble():
+                ours = _is_free(handle)
+            yield ours
+        finally:
+            os.close(handle)
+
     def sweep_incoming(self) -> int:
         """Remove what dead owners left under incoming/, and only that; return how many folders went."""
         with self._sweeping():
@@ -293,6 +311,15 @@ def _locked(path: Path, flags: int = os.O_RDWR) -> Iterator[int]:
         yield handle
     finally:
         os.close(handle)
+
+
+def _is_free(handle: int) -> bool:
+    """Hold an open file by flock until it is closed, unless somebody has it; tell whether we do."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _removed_if_free(folder: Path) -> bool:

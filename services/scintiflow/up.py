@@ -283,6 +283,7 @@ def environment_of(deployment: Deployment) -> dict[str, str]:
     """Return the environment of the children: ours, and where this installation is."""
     return {
         "SCINTIFLOW_RECEIVER_DRAIN_SECONDS": "3",  # Ctrl-C is answered within 10 s
+        "SCINTIFLOW_SYNTHESIZER_DRAIN_SECONDS": "1",
         "PYTHONUNBUFFERED": "1",
         **os.environ,
         "SCINTIFLOW_DATA": str(deployment.data.resolve()),

@@ -274,7 +274,7 @@ def test_no_generator_is_not_ready_and_says_where_to_put_one(tmp_path: Path) -> 
 def test_a_stop_in_the_middle_of_work_is_quick_and_leaves_nothing(tmp_path: Path) -> None:
     """SIGTERM ends all processes within five seconds while a batch is made, and removes the server's home."""
     generator_folder(tmp_path / "models")
-    with started(tmp_path / "models") as (client, process):
+    with started(tmp_path / "models", drain_seconds="0") as (client, process):
         wait_for(lambda: is_ready(client), SECONDS_TO_START)
         batch = ask(client, count=1000)
         wait_for(lambda: client.get(batch).json()["done"], 60)
@@ -284,6 +284,20 @@ def test_a_stop_in_the_middle_of_work_is_quick_and_leaves_nothing(tmp_path: Path
         assert process.wait(timeout=5) == 0
         wait_for(lambda: all(map(is_gone, family)), 1)
         assert not home.exists()
+
+
+def test_a_stop_finishes_the_shards_in_hand(tmp_path: Path) -> None:
+    """SIGTERM in the middle of a batch begins no new shard, and leaves none of those that were begun to others."""
+    generator_folder(tmp_path / "models")
+    with started(tmp_path / "models") as (client, process):
+        wait_for(lambda: is_ready(client), SECONDS_TO_START)
+        batch = ask(client, count=2000, format="npz")
+        wait_for(lambda: client.get(batch).json()["done"], 60)
+        process.terminate()
+        assert process.wait(timeout=25) == 0
+    folder = tmp_path / "data" / "synthesis" / batch.rpartition("/")[2]
+    assert not list(folder.glob("*.claim"))
+    assert 0 < len(list(folder.glob("shards/*.zip"))) < 2000 // 32
 
 
 def test_killing_the_supervisor_frees_the_port(tmp_path: Path) -> None:

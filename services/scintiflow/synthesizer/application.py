@@ -27,6 +27,7 @@ def application(served: Served, store: Store, settings: SynthesizerSettings) -> 
         synthesis=served.synthesis,
         minimum_free=settings.minimum_free_bytes,
         keep_days=settings.keep_days,
+        drain_seconds=settings.drain_seconds,
     )
 
     @asynccontextmanager

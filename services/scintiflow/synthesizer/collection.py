@@ -10,9 +10,10 @@ from starlette.routing import Route
 
 from scintiflow.serving.exchange import spoken
 from scintiflow.store import Store
-from scintiflow.synthesizer.batches import Batches, Progress, view
+from scintiflow.synthesizer.batches import Batches
 from scintiflow.synthesizer.generation import seed_of, wanted_of
 from scintiflow.synthesizer.metrics import REQUESTS
+from scintiflow.synthesizer.progress import Progress, view
 from scintiflow.synthesizer.served import Served
 from scintiflow.synthesizer.settings import SynthesizerSettings
 
@@ -45,23 +46,27 @@ class Collection:
 
     async def _add(self, request: Request) -> Response:
         wanted = await wanted_of(request, self.served.synthesis().manifest, most=MOST)
-        self._require_place()
-        self._require_room(wanted.count)
-        progress = await self.batches.add(wanted, seed_of(wanted), shard=self.settings.shard)
+
+        def admit(left: list[int]) -> None:
+            self._require_place(left)
+            self._require_room(wanted.count, promised=sum(left))
+
+        progress = await self.batches.add(wanted, seed_of(wanted), shard=self.settings.shard, admit=admit)
         return JSONResponse(self._view(progress), 202, {"Location": f"/v1/batches/{progress.batch.id}"})
 
     async def _list(self, request: Request) -> Response:
+        await self.batches.look()
         return JSONResponse([self._view(progress) for progress in self.batches.all()])
 
     async def _progress(self, request: Request) -> Response:
-        return JSONResponse(self._view(self._named(request)))
+        return JSONResponse(self._view(await self._named(request)))
 
     async def _remove(self, request: Request) -> Response:
-        await self.batches.remove(self._named(request))
+        await self.batches.remove(await self._named(request))
         return Response(status_code=204)
 
     async def _archive(self, request: Request) -> Response:
-        progress = self._named(request)
+        progress = await self._named(request)
         if not progress.finished:
             raise HTTPException(
                 409,
@@ -74,28 +79,27 @@ class Collection:
     def _view(self, progress: Progress) -> dict[str, object]:
         return view(progress, keep_days=self.settings.keep_days)
 
-    def _named(self, request: Request) -> Progress:
-        progress = self.batches.get(request.path_params["id"])
+    async def _named(self, request: Request) -> Progress:
+        progress = await self.batches.find(request.path_params["id"])
         if progress is None:
             raise HTTPException(404, "There is no such batch; GET /v1/batches lists those that there are.")
         return progress
 
-    def _require_place(self) -> None:
-        if (unfinished := len(self.batches.unfinished)) >= self.settings.maximum_batches:
+    def _require_place(self, left: list[int]) -> None:
+        if len(left) >= self.settings.maximum_batches:
             raise HTTPException(
                 429,
-                f"{unfinished} batches are unfinished, and no more may be; ask again later, or delete one.",
-                {"Retry-After": str(self.served.seconds_for(min(map(_left, self.batches.unfinished))))},
+                f"{len(left)} batches are unfinished, and no more may be; ask again later, or delete one.",
+                {"Retry-After": str(self.served.seconds_for(min(left)))},
             )
 
-    def _require_room(self, scans: int) -> None:
+    def _require_room(self, scans: int, *, promised: int) -> None:
         """Refuse what the disk cannot take, before any work is done on it."""
         settings = self.settings
         if scans > (most := settings.maximum_batch_bytes // _BYTES_A_SCAN):
             raise HTTPException(
                 413, f"One batch may take as much of the disk as {most} scans; ask for so many at a time."
             )
-        promised = sum(map(_left, self.batches.unfinished))
         room = (self.store.free_bytes() - settings.minimum_free_bytes) // _BYTES_A_SCAN - promised
         if scans > room:
             raise HTTPException(
@@ -103,7 +107,3 @@ class Collection:
                 f"The disk has room for {max(room, 0)} more scans; ask for so many, fetch and delete finished batches,"
                 " or make room.",
             )
-
-
-def _left(progress: Progress) -> int:
-    return progress.batch.order.count - progress.done

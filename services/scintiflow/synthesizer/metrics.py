@@ -15,8 +15,14 @@ SCANS = Counter(
     ["label", "lane"],
 )
 REDRAWN = Counter("scintiflow_synthesizer_redrawn", "Scans drawn again because they were too close to a training scan.")
-BATCHES = Gauge("scintiflow_synthesizer_batches", "Batches that are unfinished.")
-SCANS_LEFT = Gauge("scintiflow_synthesizer_scans_left", "Scans of unfinished batches that are still to be made.")
+BATCHES = Gauge(
+    "scintiflow_synthesizer_batches",
+    "Unfinished batches on the disk; every replica tells all of them: take the max.",
+)
+SCANS_LEFT = Gauge(
+    "scintiflow_synthesizer_scans_left",
+    "Scans of unfinished batches that are still to be made; every replica tells all of them: take the max.",
+)
 QUEUE_SECONDS = Histogram(
     "scintiflow_synthesizer_queue_seconds",
     "Seconds a scan waited for the engine, by its priority.",

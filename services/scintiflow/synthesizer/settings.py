@@ -20,9 +20,11 @@ class SynthesizerSettings(EngineSettings):
     deadline_seconds: float = Field(default=150, gt=0, lt=180)
     """How long a request for scans at once may take."""
     maximum_batches: int = Field(default=64, ge=1)
-    """That may be unfinished; beyond it new ones are put off."""
+    """That may be unfinished, whichever replica took them on; beyond it new ones are put off."""
     shard: int = Field(default=32, ge=1)
     """Scans in one file on the disk: what a crash may cost."""
+    drain_seconds: float = Field(default=20, ge=0)
+    """How long a stop waits for the shards that are being made; what is not finished by then is made anew."""
     maximum_batch_bytes: int = Field(default=64 << 30, ge=1 << 20)
     """What one batch may take of the disk."""
     minimum_free_bytes: int = Field(default=6 << 30, ge=0)

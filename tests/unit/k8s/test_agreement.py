@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from types import ModuleType
 from urllib.request import urlopen
 
 import pytest
@@ -18,6 +19,8 @@ from scintiflow.receiver.crew import _GRACE_SECONDS
 from scintiflow.receiver.settings import Settings as ReceiverSettings
 from scintiflow.router.settings import RouterSettings
 from scintiflow.sender.settings import SenderSettings
+from scintiflow.serving.bento import _GRACE_SECONDS as _SERVING_GRACE_SECONDS
+from scintiflow.synthesizer import metrics as synthesizer_metrics
 from scintiflow.synthesizer.settings import SynthesizerSettings
 from scintiflow.telemetry import serve_probes
 from tests.images import stages
@@ -170,12 +173,13 @@ def _port(service: Manifest, name: str) -> int:
 
 
 def test_a_stop_leaves_time_for_work_in_hand(overlay: Overlay) -> None:
-    """Each grace period holds what a stop may take: open associations, answers under way, results under way."""
+    """Each grace period holds what a stop may take: open associations, answers, results and shards under way."""
     needed = {
         "receiver": _setting(overlay, "receiver", ReceiverSettings, "drain_seconds") + _GRACE_SECONDS,
         "classifier": ClassifierSettings().deadline_seconds,
         "router": 2 * RouterSettings().classifier_timeout_seconds,
         "sender": 2 * SenderSettings().timeout_seconds,
+        "synthesizer": _setting(overlay, "synthesizer", SynthesizerSettings, "drain_seconds") + _SERVING_GRACE_SECONDS,
     }
     for name, seconds in needed.items():
         spec = pod(overlay.workloads[name])
@@ -193,19 +197,30 @@ def _setting(overlay: Overlay, name: str, settings: type[BaseSettings], field: s
 
 
 def test_scaling_asks_for_what_is_counted(overlay: Overlay) -> None:
-    """Each metric in a query of KEDA is one that the classifier exports; a router's share is what it reads at once."""
-    exported = {
+    """Each metric in a query of KEDA is one that its target exports; a router's share is what it reads at once."""
+    exporters = {"classifier": _exported(classifier_metrics), "synthesizer": _exported(synthesizer_metrics)}
+    for scaled in overlay.of("ScaledObject"):
+        exported = exporters.get(scaled["spec"]["scaleTargetRef"]["name"], set())
+        for trigger in scaled["spec"]["triggers"]:
+            assert set(re.findall(r"scintiflow_\w+", trigger["metadata"].get("query", ""))) <= exported
+            if "pendingEntriesCount" in trigger["metadata"]:
+                assert int(trigger["metadata"]["pendingEntriesCount"]) == RouterSettings().studies_at_once
+
+
+def _exported(metrics: ModuleType) -> set[str]:
+    return {
         f"{name}{suffix}"
-        for each in vars(classifier_metrics).values()
+        for each in vars(metrics).values()
         if (name := getattr(each, "_name", None))
         for suffix in ("", "_sum", "_count", "_total")
     }
-    triggers = [trigger for scaled in overlay.of("ScaledObject") for trigger in scaled["spec"]["triggers"]]
-    for trigger in triggers:
-        asked = re.findall(r"scintiflow_\w+", trigger["metadata"].get("query", ""))
-        assert set(asked) <= exported
-        if "pendingEntriesCount" in trigger["metadata"]:
-            assert int(trigger["metadata"]["pendingEntriesCount"]) == RouterSettings().studies_at_once
+
+
+def test_what_every_replica_tells_is_never_summed() -> None:
+    """Each synthesizer counts the batches of all: whatever asks for those counts takes the largest."""
+    for file in (*K8S.rglob("*.yaml"), *K8S.rglob("*.yml"), *K8S.rglob("dashboards/*.json")):
+        asked = re.findall(r"(\w*)\(?scintiflow_synthesizer_(?:scans_left|batches)\b", file.read_text())
+        assert set(asked) <= {"max"}, file
 
 
 def test_engines_are_built_of_every_model(overlay: Overlay) -> None:
@@ -217,11 +232,17 @@ def test_engines_are_built_of_every_model(overlay: Overlay) -> None:
 
 
 def test_the_synthesizer_runs_where_it_has_a_generator(overlay: Overlay) -> None:
-    """It is deployed with a replica once models/generator has a manifest, and never with two, which would both work."""
+    """It has a replica once models/generator has a manifest, or as many as KEDA says; until then none, and KEDA rests.
+
+    Replicas of two generators never run side by side.
+    """
     ships = (ROOT / "models/generator/manifest.toml").exists()
-    assert overlay.workloads["synthesizer"]["spec"]["replicas"] == int(ships)
-    assert overlay.workloads["synthesizer"]["spec"]["strategy"] == {"type": "Recreate"}
-    assert not any(scaled["spec"]["scaleTargetRef"]["name"] == "synthesizer" for scaled in overlay.of("ScaledObject"))
+    scaled = [each for each in overlay.of("ScaledObject") if each["spec"]["scaleTargetRef"]["name"] == "synthesizer"]
+    rests = [each["metadata"].get("annotations", {}).get("autoscaling.keda.sh/paused-replicas") for each in scaled]
+    synthesizer = overlay.workloads["synthesizer"]["spec"]
+    assert rests == [None if ships else "0"] * len(scaled)
+    assert synthesizer.get("replicas", "KEDA's") == (("KEDA's" if scaled else 1) if ships else 0)
+    assert synthesizer["strategy"] == {"type": "Recreate"}
 
 
 def test_the_site_as_shipped_lets_nobody_in(overlay: Overlay, tmp_path: Path) -> None:

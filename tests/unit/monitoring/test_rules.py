@@ -29,6 +29,7 @@ PUT_OFF = 'scintiflow_sender_put_off_total{destination="pacs"}'
 DELIVERED = 'scintiflow_sender_results_total{destination="pacs",outcome="delivered"}'
 FREE, WANTED = (f'scintiflow_keeper_disk_{what}_bytes{{instance="keeper"}}' for what in ("free", "wanted"))
 SWEPT, LEFT = "scintiflow_keeper_swept_timestamp_seconds", "scintiflow_synthesizer_scans_left"
+DRAWN = 'scintiflow_synthesizer_scans_total{lane="bulk",label="normal",instance="%s"}'
 RETURNED, EVERY = "scintiflow_probe_returned_timestamp_seconds", "scintiflow_probe_interval_seconds"
 PARKED = 'scintiflow_keeper_parked{instance="keeper"}'
 GATE = 'scintiflow_classifier_golden_gate{model="m"}'
@@ -91,6 +92,10 @@ CASES = [
         False,
     ),
     Case("ScintiflowQueueStuck", "a standby remembers", {OLDEST: "999x60"} | STANDING_BY, False),
+    Case("ScintiflowBatchesStuck", "nobody makes any", {LEFT: "99x60", DRAWN % 1: "7x60", DRAWN % 2: "8x60"}, True),
+    Case("ScintiflowBatchesStuck", "nobody ever did", {LEFT: "99x60"}, True),
+    Case("ScintiflowBatchesStuck", "one of two does", {LEFT: "99x60", DRAWN % 1: "7x60", DRAWN % 2: "0+9x60"}, False),
+    Case("ScintiflowBatchesStuck", "nothing waits", {LEFT: "0x60", DRAWN % 1: "7x60"}, False),
     Case("ScintiflowWorkParked", "two are parked", {PARKED: "2x60"} | ACTIVE, True),
     Case("ScintiflowWorkParked", "none is", {PARKED: "0x60"} | ACTIVE, False),
     Case("ScintiflowDestinationDead", "every try is put off", {PUT_OFF: "0x5 1x9 2x9 3x40", DELIVERED: "4x60"}, True),
