@@ -36,8 +36,8 @@ def commands() -> list[str]:
 def clone(tmp_path: Path) -> Path:
     """A folder that looks like a clone, without anybody's configuration and data.
 
-    As long as no generator ships, a small one stands in for what `make generator` makes. The environment is ours, which
-    `make` there would fill from the copy if it were old.
+    A generator that draws in no time stands in for the one that ships. The environment is ours, which `make` there would
+    fill from the copy if it were old.
     """
     made = (ROOT / ".venv/installed").stat().st_mtime
     assert all((ROOT / name).stat().st_mtime < made for name in ("pyproject.toml", "constraints.txt")), "make install"
@@ -47,9 +47,9 @@ def clone(tmp_path: Path) -> Path:
     models = tmp_path / "models"
     models.mkdir()
     for entry in (ROOT / "models").iterdir():
-        (models / entry.name).symlink_to(entry)
-    if not (models / "generator").exists():
-        generator_folder(models)
+        if entry.name != "generator":
+            (models / entry.name).symlink_to(entry)
+    generator_folder(models)
     (tmp_path / "scintiflow.toml").write_text(blocks("toml")[0])
     return tmp_path
 
