@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
@@ -130,6 +131,7 @@ def serve(generator: Generator, guard: Guard, learners: Learners, version: str, 
     given = {"noise": torch.randn(2, NOISE), "condition": some, "known": some.round()}
     graph = out / "model.onnx"
     write_graph(generator, graph, given, Scan._fields)
+    _drop_shapes(graph)
     np.savez_compressed(out / "golden.npz", allow_pickle=False, **_golden(graph, learners))
     np.savez_compressed(out / "guard.npz", allow_pickle=False, **guard._asdict())
     digest = hashlib.sha256(graph.read_bytes()).hexdigest()
@@ -141,6 +143,13 @@ def manifest(asked: Sequence[Condition], digest: str, version: str) -> str:
     """Return manifest.toml."""
     tables = "\n".join(f"[[condition]]\n{condition.table()}" for condition in asked)
     return MANIFEST.format(version=version, digest=digest, conditions=tables)
+
+
+def _drop_shapes(graph: Path) -> None:
+    """Leave out what was noted of shapes inside: engines find them anew, and over all steps it is much."""
+    proto = onnx.load(graph)
+    proto.graph.ClearField("value_info")
+    onnx.save(proto, graph)
 
 
 def _without_noise(tokeniser: Tokeniser, source: Source, who: str) -> Tensor:
