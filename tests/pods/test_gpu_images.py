@@ -89,9 +89,3 @@ def test_a_synthesizer_without_its_gpu_says_so(images: dict[str, str], tmp_path:
         told = unready(url)
     print(told)
     assert "There is no NVIDIA driver here; install" in told
-
-
-def test_a_synthesizer_without_a_generator_says_so(images: dict[str, str]) -> None:
-    """As shipped it has nothing to serve, and says so before it looks for a GPU."""
-    with running("synthesizer-gpu", images["synthesizer-gpu"], "cuda") as url:
-        assert "There is no generator" in unready(url)
