@@ -153,8 +153,8 @@ k8s-policy: .venv-checkov/installed ## hold Dockerfile and overlays to checkov's
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement .ci/$*.txt
 	touch $@
 
-k8s-test: install ## play the single-node overlay with podman, send studies, restart pods; says why where it cannot
-	tests/pods/stand-in
+k8s-test: install ## play the single-node overlay with podman, send studies, restart pods; STAND_IN=gpu: the -gpu images too
+	tests/pods/stand-in $(STAND_IN)
 	$(BIN)/python -m pytest tests/pods --capture no
 
 clean: ## remove what was set up and what was made

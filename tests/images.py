@@ -51,6 +51,12 @@ class Stage:
         return str(url)
 
 
+def base_image() -> str:
+    """Return the image that all stages stand on."""
+    said = DOCKERFILE.read_text().partition("ARG PYTHON=")[2]
+    return said.partition("\n")[0]
+
+
 def stages() -> dict[str, Stage]:
     """Return every stage of the Dockerfile by its name."""
     found: dict[str, Stage] = {}

@@ -1,6 +1,8 @@
 """What `kubectl apply -k` sends to a cluster, rendered without one."""
 
+import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +13,15 @@ import yaml
 
 K8S = Path(__file__).parents[1] / "k8s"
 OVERLAYS = ("single-node", "cpu", "gpu")
+TRACED = "single-node and tracing"
+"""An overlay of a site's own, which tells spans to a collector."""
+_OWN = """
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: scintiflow
+resources: [{k8s}/overlays/single-node]
+components: [{k8s}/components/tracing]
+"""
 
 Manifest = dict[str, Any]
 
@@ -40,11 +51,20 @@ class Overlay:
 @cache
 def render(overlay: str, kubectl: str) -> Overlay:
     """Render one overlay as `kubectl apply -k` does."""
-    command = [kubectl, "kustomize", str(K8S / "overlays" / overlay)]
+    if overlay != TRACED:
+        return Overlay(overlay, _rendered(K8S / "overlays" / overlay, kubectl))
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder).resolve()
+        (own / "kustomization.yaml").write_text(_OWN.format(k8s=os.path.relpath(K8S.resolve(), own)))
+        return Overlay(overlay, _rendered(own, kubectl))
+
+
+def _rendered(folder: Path, kubectl: str) -> tuple[Manifest, ...]:
+    command = [kubectl, "kustomize", str(folder)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert not ran.stderr, ran.stderr
-    return Overlay(overlay, tuple(yaml.load_all(ran.stdout, yaml.CSafeLoader)))
+    return tuple(yaml.load_all(ran.stdout, yaml.CSafeLoader))
 
 
 def pod(workload: Manifest) -> Manifest:

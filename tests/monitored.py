@@ -2,6 +2,7 @@
 
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ from tests.waiting import wait_for
 
 _ROUNDS, _PAUSE_SECONDS = 30, 2.0
 _NOTE = (
-    "Simulated scans through graphs of a few KB, a scrape a second. No GPU is here: what the row GPUs shows comes from "
-    "a stand-in for NVIDIA's library, and always says the same."
+    "Simulated scans through graphs of a few KB, a scrape a second, a probe every 5 s. No GPU is here: what the row "
+    "GPUs shows comes from a stand-in for NVIDIA's library, and always says the same."
 )
 
 
@@ -57,10 +58,13 @@ class Monitored:
 
 @contextmanager
 def monitored(folder: Path, pacs: Pacs, program: str) -> Iterator[Monitored]:
-    """Run two classifiers, a generator, a GPU that is a stand-in's, and Prometheus, which has scraped them all once."""
+    """Run two classifiers, a generator, a probe, a GPU that is a stand-in's, and Prometheus, which has scraped each."""
     models = skeleton_and_heart(folder / "models")
     generator_folder(models)
-    settings = stand_in_driver(folder / "driver") | {"SCINTIFLOW_SYNTHESIZER_MINIMUM_FREE_BYTES": "0"}
+    settings = stand_in_driver(folder / "driver") | {
+        "SCINTIFLOW_SYNTHESIZER_MINIMUM_FREE_BYTES": "0",
+        "SCINTIFLOW_PROBE_INTERVAL_SECONDS": "5",
+    }
     with (
         running_stack(folder, CONFIGURATION.format(port=pacs.port), models=models, **settings) as stack,
         running_prometheus(program, folder, stack.ports) as prometheus,
@@ -69,15 +73,17 @@ def monitored(folder: Path, pacs: Pacs, program: str) -> Iterator[Monitored]:
 
 
 def main() -> None:
-    """Send studies and ask for scans for a minute, and draw what Prometheus saw of it."""
+    """Send studies and ask for scans for a minute or more, and draw what Prometheus saw of it."""
     pace, (foreign, _) = threading.Event(), NOT_FOR_US["CT"]
     with tempfile.TemporaryDirectory() as folder, Pacs() as pacs, monitored(Path(folder), pacs, PROGRAM) as line:
+        begun = time.time()
         with line.batch(scans=400):
             send(line.stack.dicom_port, [foreign()])
             for number in range(_ROUNDS):
                 line.send_a_study(number)
                 pace.wait(_PAUSE_SECONDS)
-        for picture in preview(line.prometheus.url, Path("build/dashboards"), minutes=2, rate="20s", note=_NOTE):
+        minutes = (time.time() - begun) / 60
+        for picture in preview(line.prometheus.url, Path("build/dashboards"), minutes=minutes, rate="20s", note=_NOTE):
             print(picture)
 
 

@@ -50,9 +50,8 @@ def why_not(*images: str) -> str | None:
     return None
 
 
-def build(target: str, tag: str) -> int:
+def build(target: str, tag: str, wheels: Path = ROOT / "build/wheels") -> int:
     """Build one target on the local base from local wheels, without a network; return the image's size in bytes."""
-    wheels = ROOT / "build/wheels"
     inside = [f"--volume={wheels}:/wheels:ro", f"--volume={wheels / 'pip.conf'}:/etc/pip.conf:ro"]
     options = ["--format=docker", "--pull=never", "--network=none", f"--target={target}", f"--tag={tag}"]
     podman("build", *options, *inside, ".", seconds=3600)

@@ -70,6 +70,8 @@ class Stack:
     process: subprocess.Popen[bytes]
     log: Path
     models: Path = SHIPPED
+    probe_interval: str | None = None
+    """In seconds, where there is a probe."""
 
     @property
     def store(self) -> Store:
@@ -94,7 +96,8 @@ class Stack:
     @property
     def ports(self) -> dict[str, int]:
         """Where its processes speak HTTP."""
-        return Deployment(models=self.models, port_offset=self.offset).http_ports
+        installed = Deployment(models=self.models, port_offset=self.offset, probe_interval_seconds=self.probe_interval)
+        return installed.http_ports
 
     def ready(self, *names: str) -> bool:
         """Tell whether the named processes (all by default) say that they are ready."""
@@ -151,7 +154,8 @@ def running_stack(
             env=os.environ | {"SCINTIFLOW_MODELS": str(served)} | environment,
         ) as process,
     ):
-        stack = Stack(seen or folder / "data", offset, process, log, served)
+        interval = environment.get("SCINTIFLOW_PROBE_INTERVAL_SECONDS")
+        stack = Stack(seen or folder / "data", offset, process, log, served, interval)
         try:
             try:
                 wait_for(stack.ready, seconds=90)

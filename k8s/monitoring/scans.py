@@ -15,6 +15,9 @@ _POSITIVE_SHARE = (
     f'sum by ({_SCAN}) (increase(scintiflow_router_answers_total{{answer="positive"}}[7d]))'
     f" / sum by ({_SCAN}) (increase(scintiflow_router_answers_total[7d]))"
 )
+_ROUNDS = "increase(scintiflow_probe_rounds_total[1h])"
+_ROUNDS_RETURNED = 'increase(scintiflow_probe_rounds_total{outcome="returned"}[1h])'
+_NO_PROBE = "Empty where there is no probe: SCINTIFLOW_PROBE_INTERVAL_SECONDS."
 
 
 def quantile(share: float, histogram: str, *labels: str, window: str = "10m") -> str:
@@ -85,6 +88,48 @@ _NOW = Row(
             [Query(f"min(scintiflow_keeper_disk_free_bytes {_ACTIVE})", "free")],
             shows="numbers",
             width=4,
+        ),
+    ],
+)
+_PROBE = Row(
+    "Probe: a synthetic scan that goes round the line at an interval",
+    [
+        Panel(
+            "Came back, last hour",
+            f"Share of the probe's scans whose report came back in time. {_NO_PROBE}",
+            "percentunit",
+            [Query(f"sum({_ROUNDS_RETURNED}) / sum({_ROUNDS})", "came back")],
+            width=6,
+        ),
+        Panel(
+            "Scans of the last hour",
+            "By what became of them: returned, late (no report in time), refused (not taken), unreachable (no "
+            f"association). {_NO_PROBE}",
+            "short",
+            [Query(f"round(sum by (outcome) ({_ROUNDS}))", "{{outcome}}")],
+            width=6,
+        ),
+        Panel(
+            "From the scan to its report",
+            "Median and 95 of 100 of the last hour, of those that came back. It goes the way of a hospital's scan; its "
+            f"report comes to the probe. The line is what is promised. {_NO_PROBE}",
+            "s",
+            [
+                Query(quantile(share, "scintiflow_probe_round_seconds", window="1h"), name)
+                for share, name in ((0.5, "median"), (0.95, "95 of 100"))
+            ],
+            width=6,
+            limit=60,
+        ),
+        Panel(
+            "Since the last report",
+            f"And three intervals of the probe, after which an alert fires. {_NO_PROBE}",
+            "s",
+            [
+                Query("time() - max(scintiflow_probe_returned_timestamp_seconds)", "since the last report"),
+                Query("3 * max(scintiflow_probe_interval_seconds)", "three intervals"),
+            ],
+            width=6,
         ),
     ],
 )
@@ -268,5 +313,5 @@ SCANS = Dashboard(
     uid="scintiflow-scans",
     title="scintiflow: Scans",
     description="Whether scans come back in time, and where they stay if they do not.",
-    rows=[_NOW, _TRAFFIC, _LATENCY, _OUTCOMES, _QUEUES, _DESTINATIONS, _MACHINE],
+    rows=[_NOW, _PROBE, _TRAFFIC, _LATENCY, _OUTCOMES, _QUEUES, _DESTINATIONS, _MACHINE],
 )

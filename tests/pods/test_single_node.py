@@ -13,6 +13,7 @@ from pynetdicom import AE
 
 from scintiflow.config import PORTS
 from scintiflow.dicom.c_store import c_store
+from tests.images import base_image
 from tests.manifests import Overlay, containers, render
 from tests.pacs import Pacs
 from tests.podman import Pods, build, facts, network, podman, why_not
@@ -50,12 +51,6 @@ def overlay() -> Overlay:
     if reason is not None:
         pytest.skip(reason)
     return render("single-node", kubectl)
-
-
-def base_image() -> str:
-    """Return the image that the Dockerfile builds on."""
-    said = Path("Dockerfile").read_text().partition("ARG PYTHON=")[2]
-    return said.partition("\n")[0]
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ _EXTRA = "install scintiflow with the extra gpu in place of cpu"
 _TENSORRT_MISSING = "TensorRT 10 is missing; pip install 'tensorrt-cu13>=10.13,<11' (11 is not loaded by ONNX Runtime)"
 _DRIVER = "install an NVIDIA driver that knows CUDA 13 (580 or later)"
 _REMEDIES: Mapping[str, str] = {
-    "libcuda.": f"There is no NVIDIA driver on this machine; {_DRIVER}",
+    "libcuda.": f"There is no NVIDIA driver here; {_DRIVER}, and give a container its GPU",
     "libnvinfer": _TENSORRT_MISSING,
     "libnvonnxparser": _TENSORRT_MISSING,
     "lib": f"CUDA 13 or cuDNN 9 is missing; {_EXTRA}",

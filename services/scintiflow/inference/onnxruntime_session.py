@@ -1,6 +1,5 @@
 """ONNX Runtime: on this machine's CPU, or on a GPU with CUDA or TensorRT, and nowhere else than was asked for."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import onnxruntime
 
 from scintiflow.errors import Refused
 from scintiflow.inference import gpu
+from scintiflow.inference.engine_folder import opened_from
 from scintiflow.inference.manifest import GPU_PRECISIONS, Device, EngineChoice
 from scintiflow.inference.session import EngineFacts, Floats, Session, shape_of_row
 
@@ -20,6 +20,8 @@ PROVIDERS: Mapping[Device, str] = {
 }
 _ERRORS = 3
 """What is logged; what ONNX Runtime only warns of is asked for here."""
+_BUILD_SECONDS = 1800.0
+"""How long an engine may take that another process builds; minutes are usual, so this one hangs."""
 
 Run = Callable[[Mapping[str, Floats]], dict[str, Floats]]
 
@@ -29,6 +31,7 @@ def open_onnxruntime(graph: bytes, choice: EngineChoice, rows: int, cache: Path 
 
     Raises:
         Refused: the device cannot be had, or does not run the graph; the sentence says what is missing.
+        Unavailable: another process builds this engine, and is not done for long.
     """
     if choice.device == "cpu":
         return _open_on_cpu(graph)
@@ -39,15 +42,14 @@ def open_onnxruntime(graph: bytes, choice: EngineChoice, rows: int, cache: Path 
         from scintiflow.inference.half import in_half  # needs onnx, which comes with the extra gpu
 
         graph = in_half(graph)
-    folder = None if cache is None or choice.device == "cuda" else gpu.folder_for(graph, rows, cache)
-    used_before = folder is not None and folder.exists()
-    try:
-        return gpu.alone(lambda: _open_on_gpu(graph, choice.device, precision, rows, folder))
-    except Refused:
-        if folder is None or not used_before:
-            raise
-    shutil.rmtree(folder)  # whoever wrote there last may have been killed in the middle of it
-    return gpu.alone(lambda: _open_on_gpu(graph, choice.device, precision, rows, folder))
+    if cache is None or choice.device == "cuda":
+        return gpu.alone(lambda: _open_on_gpu(graph, choice.device, precision, rows, None))
+    folder = gpu.folder_for(graph, rows, cache)
+    return opened_from(
+        folder,
+        lambda: gpu.alone(lambda: _open_on_gpu(graph, choice.device, precision, rows, folder)),
+        patience=_BUILD_SECONDS,
+    )
 
 
 def _open_on_cpu(graph: bytes) -> Session:

@@ -19,7 +19,7 @@ STUDIES = Counter(
 )
 FINDINGS = Counter(
     "scintiflow_router_findings",
-    "Findings recorded, by status: status_assessed, status_not_assessed, status_shadow.",
+    "Findings recorded, by status: assessed, not_assessed, shadow.",
     ["model", "status"],
 )
 ANSWERS = Counter(
@@ -37,7 +37,7 @@ for _stage in ("wait", "decode", "classify", "encode"):
 
 def count_finding(finding: Finding, *, synthetic: bool) -> None:
     """Count a finding of a study that is, or is not, marked as synthetic."""
-    FINDINGS.labels(finding.model, Finding.Status.Name(finding.status).lower()).inc()
+    FINDINGS.labels(finding.model, Finding.Status.Name(finding.status).removeprefix("STATUS_").lower()).inc()
     if finding.HasField("positive"):
         scan = (finding.model, tracer_of(finding.notes), "yes" if synthetic else "no")
         for answer in ("positive", "negative"):

@@ -7,6 +7,7 @@ from urllib.request import urlopen
 
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
 import scintiflow
@@ -47,10 +48,18 @@ ROOT = Path(__file__).parents[3]
 def field(variable: str) -> tuple[type[BaseSettings], str]:
     """Return the settings and the field that an environment variable sets."""
     for settings in SETTINGS:
+        if variable in _aliases(settings):
+            return settings, variable
         name = variable.removeprefix(str(settings.model_config["env_prefix"])).lower()
         if name in settings.model_fields:
             return settings, name
     raise AssertionError(f"no settings have a field for {variable}")
+
+
+def _aliases(settings: type[BaseSettings]) -> set[object]:
+    """Return the variables of others that some fields are set by."""
+    found = (each.validation_alias for each in settings.model_fields.values())
+    return {name for alias in found if isinstance(alias, AliasChoices) for name in alias.choices}
 
 
 def environment(overlay: Overlay, container: Manifest) -> dict[str, str]:
