@@ -52,7 +52,9 @@ def program_of(process: psutil.Process) -> str:
     """Return the name of a process of ours, or of the command that it is."""
     words = process.cmdline()
     modules = [word for word in words if word.startswith("scintiflow.")]
-    return modules[0].split(".")[1] if modules else Path(words[0]).name if words else process.name()
+    if modules:
+        return modules[0].split(".")[1]
+    return Path(words[0].partition(" ")[0]).name if words else process.name()  # Redis writes all it says into one word
 
 
 def _family(process: psutil.Process) -> list[psutil.Process]:

@@ -5,7 +5,7 @@ import sys
 
 import psutil
 
-from benchmarks.processes import cpu_of_programs
+from benchmarks.processes import cpu_of_programs, program_of
 
 CHILD = "import time\nwhile time.process_time() < 0.2: pass"
 PROGRAM = f"""
@@ -30,3 +30,11 @@ def test_what_a_program_started_counts_as_its_own() -> None:
         supervisor.communicate(b"\n")
     assert found.keys() == {"router", "up"}
     assert found["router"] >= 0.2 > found["up"]
+
+
+def test_redis_is_known_by_its_command() -> None:
+    """It writes over its arguments, so that all it says is one word that ends with the path of its socket."""
+    title = "/usr/bin/redis-server unixsocket:/run/redis.sock"
+    with subprocess.Popen([title, "-c", "input()"], executable=sys.executable, stdin=subprocess.PIPE) as process:
+        assert program_of(psutil.Process(process.pid)) == "redis-server"
+        process.communicate(b"\n")
