@@ -45,7 +45,7 @@ def cpu_seconds(process: psutil.Process) -> float:
 def cpu_of_programs(supervisor: psutil.Process) -> dict[str, float]:
     """Return the CPU time so far of each program that a supervisor runs, with all that it started, and of itself."""
     programs = {program_of(child): cpu_seconds(child) for child in supervisor.children()}
-    return programs | {program_of(supervisor): sum(supervisor.cpu_times()[:2])}
+    return programs | {"supervisor": sum(supervisor.cpu_times()[:2])}
 
 
 def program_of(process: psutil.Process) -> str:
