@@ -11,44 +11,28 @@ import argparse
 import json
 import random
 import statistics
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
-from pydicom import dcmread
-from pydicom.uid import UID
-from pynetdicom import AE, _config, evt
-from pynetdicom.association import Association
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks.line import MANY, MORE, ONE, Line, Study, running_line
+from benchmarks.processes import program_of
 from benchmarks.provenance import provenance
 from scintiflow.config import PORTS, embedded_socket
-from scintiflow.dicom.c_store import c_store, without_delay
-from scintiflow.inference.manifest import folders
-from scintiflow.results import ENCODERS
 from scintiflow.stream import Stream, connect
-from tests.pacs import SUCCESS, Tally
-from tests.stack import CONFIGURATION, EXAMPLES, SHIPPED, Stack, copies, running_stack
+from tests.pacs import Tally
+from tests.stack import Stack
 from tests.waiting import wait_for
-
-_config.STORE_SEND_CHUNKED_DATASET = True  # the files as they are, without a decode in between
-
-RESULTS_A_STUDY = len(ENCODERS) * len(folders(SHIPPED))
-MANY, MORE, ONE = "ARCHIVE_A", "ARCHIVE_B", "SCANNER"
-ALLOW = "".join(f'[[allow]]\nae_title = "{title}"\n' for title in (MANY, MORE, ONE))
-AGAIN_SECONDS = 2.0
-PUT_OFF = 0xA700
 
 
 @dataclass(frozen=True)
@@ -68,78 +52,6 @@ class Plan:
 
 FULL = Plan(150, (225, 400), 20, (3_600, 7_200, 14_400, 21_600, 28_800, 36_000, 43_200), 1_000, 100, 400)
 QUICK = Plan(10, (400,), 8, (7_200, 21_600), 60, 30, 100)
-
-
-@dataclass(frozen=True)
-class Study:
-    """One study on its way: where its file is, who sends it."""
-
-    uid: str
-    file: Path
-    caller: str
-
-
-@dataclass
-class Line:
-    """One running installation, its destination, and what was answered 0000 when."""
-
-    stack: Stack
-    destination: Tally
-    folder: Path
-    answered: dict[Study, float] = field(default_factory=dict)
-    put_off: int = 0
-    _numbers: Iterator[int] = field(default_factory=count)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def studies(self, number: int, caller: str) -> list[Study]:
-        """Return new studies as files, made from the examples."""
-        made = []
-        for dataset in copies(EXAMPLES, number):
-            file = self.folder / f"{next(self._numbers)}.dcm"
-            dataset.save_as(file)
-            made.append(Study(dataset.StudyInstanceUID, file, caller))
-        return made
-
-    def forward(self, studies: Iterable[Study]) -> None:
-        """Send studies one after the other over one association; each again and again until it is taken."""
-        association: Association | None = None
-        for study in studies:
-            while study not in self.answered:
-                if association is None or not association.is_established:
-                    association = self._associate(study)
-                status = c_store(association, study.file).get("Status") if association.is_established else PUT_OFF
-                with self._lock:
-                    if status == SUCCESS:
-                        self.answered[study] = time.time()
-                    else:
-                        self.put_off += 1
-                if status != SUCCESS:
-                    time.sleep(AGAIN_SECONDS)
-        if association is not None:
-            association.release()
-
-    def drained(self) -> bool:
-        """Tell whether the destination has everything."""
-        return len(self.destination.stored_at) >= RESULTS_A_STUDY * len(self.answered)
-
-    def seconds(self, studies: Iterable[Study]) -> list[float]:
-        """Return how long each study took to its last result; fails where one was lost or came twice."""
-        stored = self.destination.stored_at
-        assert self.destination.transmissions == RESULTS_A_STUDY * len(self.answered), "something was sent twice"
-        took = []
-        for study in studies:
-            record = self.stack.record(study.uid)
-            uids = [result.sop_instance_uid for delivery in record.deliveries for result in delivery.results]
-            assert len(uids) == RESULTS_A_STUDY, f"{study.uid} was acknowledged and has no results"
-            took.append(max(stored[uid] for uid in uids) - self.answered[study])
-        return took
-
-    def _associate(self, study: Study) -> Association:
-        entity = AE(study.caller)
-        header = dcmread(study.file, stop_before_pixels=True)
-        entity.add_requested_context(UID(header.SOPClassUID), header.file_meta.TransferSyntaxUID)
-        handlers = [(evt.EVT_CONN_OPEN, without_delay)]
-        return entity.associate("127.0.0.1", self.stack.dicom_port, ae_title="SCINTIFLOW", evt_handlers=handlers)
 
 
 class Watch(threading.Thread):
@@ -169,31 +81,11 @@ class Watch(threading.Thread):
             found: dict[str, float] = {}
             for child in self._process.children(recursive=True):
                 try:
-                    name, size = _process_name(child), child.memory_info().rss / 2**20
+                    name, size = program_of(child), child.memory_info().rss / 2**20
                 except psutil.NoSuchProcess:
                     continue
                 found[name] = found.get(name, 0) + size
             self.megabytes = {name: max(size, self.megabytes.get(name, 0)) for name, size in found.items()}
-
-
-def _process_name(process: psutil.Process) -> str:
-    words = process.cmdline()
-    modules = [word for word in words if word.startswith("scintiflow.")]
-    return modules[0].split(".")[1] if modules else Path(words[0]).name if words else process.name()
-
-
-@contextmanager
-def line(**settings: str) -> Iterator[Line]:
-    """Run an installation, warmed with one study."""
-    with tempfile.TemporaryDirectory() as name, Tally() as destination:
-        folder = Path(name)
-        (folder / "files").mkdir()
-        configuration = ALLOW + CONFIGURATION.format(port=destination.port)
-        with running_stack(folder, configuration, models=SHIPPED, **settings) as stack:
-            found = Line(stack, destination, folder / "files")
-            found.forward(found.studies(1, ONE))
-            wait_for(found.drained, seconds=60)
-            yield found
 
 
 def arrivals(line: Line, an_hour: float, seconds: float, seed: int) -> dict[str, Any]:
@@ -244,7 +136,7 @@ def burst(line: Line, number: int) -> dict[str, Any]:
         for sending in [senders.submit(line.forward, share) for share in shares]:
             sending.result()
         received = time.monotonic() - began
-        wait_for(lambda: len(line.destination.stored_at) >= RESULTS_A_STUDY * number, seconds=600, every=0.1)
+        wait_for(lambda: len(line.destination.stored_at) >= line.results_a_study * number, seconds=600, every=0.1)
         over.set()
         dripping.result()
         wait_for(line.drained, seconds=60, every=0.1)
@@ -323,12 +215,12 @@ def main() -> None:
             progress.update(said, description=name)
             report[name] = measure()
 
-        with line() as quiet:
+        with running_line(Tally()) as quiet:
             stage("rates", lambda: [arrivals(quiet, rate, plan.rate_seconds, rate) for rate in plan.rates])
             stage("knee", lambda: knee(quiet, plan))
-        with line() as fresh:
+        with running_line(Tally()) as fresh:
             stage("burst", lambda: burst(fresh, plan.burst))
-        with line(SCINTIFLOW_RECEIVER_MAXIMUM_BACKLOG=str(plan.watermark)) as narrow:
+        with running_line(Tally(), SCINTIFLOW_RECEIVER_MAXIMUM_BACKLOG=str(plan.watermark)) as narrow:
             stage("watermark", lambda: watermark(narrow, plan.beyond_watermark, plan.watermark))
     report |= provenance("scintiflow", "pynetdicom", "openvino", "bentoml", "highdicom")
     show(report)

@@ -12,27 +12,24 @@ import re
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import numpy as np
 from pydicom import Dataset
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.bare_engines import bare_engines
+from benchmarks.line import results_a_study
 from benchmarks.provenance import provenance
 from scintiflow.config import PORTS
-from scintiflow.inference.engine import open_engine
-from scintiflow.inference.manifest import Manifest, discover, folders
 from scintiflow.records import Record
-from scintiflow.results import ENCODERS
 from tests.pacs import Pacs
 from tests.stack import CONFIGURATION, EXAMPLES, SHIPPED, Stack, copies, running_stack, send
 from tests.waiting import wait_for
 
-RESULTS_A_STUDY = len(ENCODERS) * len(folders(SHIPPED))
+RESULTS_A_STUDY = results_a_study(SHIPPED)
 
 
 def main() -> None:
@@ -58,7 +55,7 @@ def measure(studies: int) -> dict[str, list[float]]:
         Pacs() as pacs,
         running_stack(Path(folder), CONFIGURATION.format(port=pacs.port), models=SHIPPED) as stack,
     ):
-        engines = bare_engines()
+        engines = bare_engines(SHIPPED)
         for number, study in enumerate(track(copies(EXAMPLES, studies + 1), "sending")):
             stages = send_one(stack, pacs, study)
             stages |= {f"bare engine, {name}": engine() for name, engine in engines.items()}
@@ -100,27 +97,6 @@ def inside_router(stack: Stack) -> dict[str, float]:
     page = httpx.get(f"http://127.0.0.1:{PORTS['router'] + stack.offset}/metrics").text
     sums = dict(re.findall(r'^scintiflow_router_stage_seconds_sum{stage="(\w+)"} (\S+)', page, re.MULTILINE))
     return {stage: float(sums.get(stage, 0)) for stage in ("decode", "classify", "encode")}
-
-
-def bare_engines() -> dict[str, Callable[[], float]]:
-    """Return for each model what runs it once, without the line around it, and says how long that took."""
-    return {manifest.name: bare_engine(manifest) for manifest in discover(SHIPPED)}
-
-
-def bare_engine(manifest: Manifest) -> Callable[[], float]:
-    """Return what runs one model once."""
-    engine = open_engine(manifest)
-    with np.load(manifest.folder / manifest.golden) as golden:
-        canvas = golden["canvas"][:1].astype(np.float32)
-        present = golden["present"][:1].astype(np.float32)
-
-    def once() -> float:
-        began = time.perf_counter()
-        engine.run(canvas, present)
-        return time.perf_counter() - began
-
-    once()
-    return once
 
 
 def summary(values: list[float]) -> dict[str, float]:

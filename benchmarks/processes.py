@@ -42,5 +42,20 @@ def cpu_seconds(process: psutil.Process) -> float:
             continue
 
 
+def cpu_of_programs(supervisor: psutil.Process) -> dict[str, float]:
+    """Return the CPU time so far of each program that a supervisor runs, with all that it started, and of itself."""
+    programs = {program_of(child): cpu_seconds(child) for child in supervisor.children()}
+    return programs | {"supervisor": sum(supervisor.cpu_times()[:2])}
+
+
+def program_of(process: psutil.Process) -> str:
+    """Return the name of a process of ours, or of the command that it is."""
+    words = process.cmdline()
+    modules = [word for word in words if word.startswith("scintiflow.")]
+    if modules:
+        return modules[0].split(".")[1]
+    return Path(words[0].partition(" ")[0]).name if words else process.name()  # Redis writes all it says into one word
+
+
 def _family(process: psutil.Process) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]

@@ -36,8 +36,8 @@ def commands() -> list[str]:
 def clone(tmp_path: Path) -> Path:
     """A folder that looks like a clone, without anybody's configuration and data.
 
-    A generator that draws in no time stands in for the one that ships. The environment is ours, which `make` there would
-    fill from the copy if it were old.
+    A generator that draws in no time stands in for the one that ships. The environment is ours, which `make` there
+    would fill from the copy if it were old.
     """
     made = (ROOT / ".venv/installed").stat().st_mtime
     assert all((ROOT / name).stat().st_mtime < made for name in ("pyproject.toml", "constraints.txt")), "make install"

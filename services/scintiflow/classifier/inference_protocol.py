@@ -139,6 +139,7 @@ def _facts(served: Served, manifest: Manifest) -> dict[str, Any]:
         "engine": facts and facts.engine,
         "precision": facts and facts.precision,
         "device": facts and facts.device,
+        "mode": facts and facts.mode,
         "nodes": facts and dict(facts.nodes),
     }
 

@@ -14,7 +14,8 @@ class ClassifierSettings(EngineSettings):
     host: str = "127.0.0.1"
     """The service knows no users: open it to a network that you trust, with 0.0.0.0."""
     maximum_rows: int | None = Field(default=None, ge=1)
-    """Scans in one batch; else one on a CPU, which answers eight in eight times the time of one, and 16 on a GPU."""
+    """Scans in one batch; else one on a CPU, which answers eight in eight times the time of one (in the mode for
+    throughput one a core), and 16 on a GPU."""
     maximum_delay_seconds: float = Field(default=0, ge=0)
     """How long a batch waits for company."""
     maximum_waiting: int = Field(default=256, ge=1)

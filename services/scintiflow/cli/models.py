@@ -44,7 +44,7 @@ def build(names: NamesArgument = None, data: DataOption = None) -> None:
     """Verify, before anybody waits for it: what engines build on the way stays under DATA.
 
     With TensorRT that takes minutes a model, and another driver, ONNX Runtime, TensorRT or GPU asks for it again.
-    Elsewhere there is nothing to build.
+    Elsewhere there is nothing to build, but for what OpenVINO compiles where it is told to keep that.
     """
     _prove(names, deployment(data=data).engines)
 
@@ -63,14 +63,18 @@ def _prove(names: list[str] | None, engines: Path) -> None:
         try:
             facts = _proven(manifest, engines)
             print(
-                f"{manifest.name} {manifest.version}: the same answers with {facts.engine} in {facts.precision}"
-                f" on {facts.device}, after {time.monotonic() - started:.1f} s"
+                f"{manifest.name} {manifest.version}: the same answers with {_told(facts)},"
+                f" after {time.monotonic() - started:.1f} s"
             )
         except Refused as error:
             failed = True
             print(f"{manifest.name} {manifest.version}: {error}")
     if failed:
         raise typer.Exit(1)
+
+
+def _told(facts: EngineFacts) -> str:
+    return f"{facts.engine} in {facts.precision} on {facts.device}" + (f" for {facts.mode}" if facts.mode else "")
 
 
 def _proven(manifest: Manifest | GeneratorManifest, engines: Path) -> EngineFacts:

@@ -5,7 +5,8 @@ pixel; an absent view is zeros) and `present` [N, 2]; outputs `probability` [N, 
 [N, C, h, w], which lies over the views side by side (left half anterior), values >= 0, not normalised.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 from scintiflow.dicom.canvas import HEIGHT, WIDTH
 from scintiflow.errors import Refused
 from scintiflow.inference.arrays import padded, read_arrays
-from scintiflow.inference.manifest import Device, Manifest
+from scintiflow.inference.manifest import Device, Manifest, Mode
 from scintiflow.inference.session import EngineFacts, Floats, Session, open_sessions
 
 INPUTS: dict[str, tuple[int, ...]] = {"canvas": (2, HEIGHT, WIDTH), "present": (2,)}
@@ -36,7 +37,7 @@ class Answer:
         return Answer(self.probability[first:last], self.logit[first:last], self.map[first:last])
 
 
-_SIZES: Mapping[Device, tuple[int, ...]] = {"cpu": (1,), "cuda": (1, 4, 16), "tensorrt": (1, 4, 16)}
+_SIZES: dict[Device, tuple[int, ...]] = {"cpu": (1,), "cuda": (1, 4, 16), "tensorrt": (1, 4, 16)}
 """Rows that run at a time. On a CPU one row already keeps every core busy; a GPU takes batches of fixed sizes, because
 what it records of a run can only be run again."""
 
@@ -44,8 +45,8 @@ what it records of a run can only be run again."""
 class Engine:
     """A loaded graph for batches of a few sizes, the last one padded with zeros; not thread-safe.
 
-    No row is mixed with another in the graph. On a CPU rows run one by one, so that not even the last bit of an answer
-    depends on its neighbours; on a GPU it may depend on the size of the batch.
+    No row is mixed with another in the graph. On a CPU each row is a run of its own, so that not even the last bit of
+    an answer depends on its neighbours; on a GPU it may depend on the size of the batch.
     """
 
     def __init__(self, sessions: Mapping[int, Session]) -> None:
@@ -96,10 +97,19 @@ def open_engine(manifest: Manifest, *, cache: Path | None = None) -> Engine:
         Refused: the graph is not what the manifest says or breaks the contract, or the machine cannot do what
             was asked for; nothing else is used instead, unless the choice allows it.
     """
-    sessions = open_sessions(manifest.graph(), manifest.engine, _SIZES.__getitem__, cache=cache)
+    sessions = open_sessions(manifest.graph(), manifest.engine, _sizes_for(manifest.engine.mode), cache=cache)
     for session in sessions.values():
         _keep_contract(session)
     return Engine(sessions)
+
+
+def _sizes_for(mode: Mode) -> Callable[[Device], Sequence[int]]:
+    """Return the sizes of batches by device; for throughput, as many rows as the CPU has cores run side by side."""
+    if mode == "latency":
+        return _SIZES.__getitem__
+    cores = len(os.sched_getaffinity(0))
+    doubled = (1 << power for power in range((cores - 1).bit_length()))
+    return (_SIZES | {"cpu": (*doubled, cores)}).__getitem__
 
 
 def check_golden(engine: Engine, manifest: Manifest) -> None:

@@ -14,6 +14,8 @@ EngineName = Literal["openvino", "onnxruntime"]
 Precision = Literal["auto", "bf16", "f16", "f32", "int8"]
 Device = Literal["cpu", "cuda", "tensorrt"]
 """Where ONNX Runtime runs a graph, by its provider: TensorRT builds engines for one GPU, CUDA runs as it comes."""
+Mode = Literal["latency", "throughput"]
+"""What OpenVINO does with the cores: all of them for one row after another, or one for each of several rows at once."""
 
 # onnx.proto, TensorProto.external_data: weights kept in another file name it under this key.
 _EXTERNAL_DATA = b"\n\x08location"
@@ -48,13 +50,15 @@ class EngineChoice(Fact):
 
     `auto` is f16 on a GPU, on a CPU bf16 where OpenVINO has it, else f32; int8 is another graph, which not every model
     has (see `Int8`). With `fallback` the next device down is taken where one cannot be had, and every finding says so;
-    without it the model does not answer.
+    without it the model does not answer. With `cached` OpenVINO keeps what it compiles for the next start.
     """
 
     name: EngineName = "openvino"
     precision: Precision = "auto"
     device: Device = "cpu"
     fallback: bool = False
+    mode: Mode = "latency"
+    cached: bool = False
 
 
 GPU_PRECISIONS: Mapping[Device, tuple[Precision, ...]] = {

@@ -29,6 +29,8 @@ class EngineFacts:
     """How many nodes of the graph run where, as far as the engine tells."""
     stands_in: bool = False
     """Whether it runs in place of what was asked for, which this machine does not have."""
+    mode: str | None = None
+    """What it does with the cores, where the engine has a choice."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def open_sessions(
     for device in _DOWN[_DOWN.index(choice.device) :]:
         one = choice.model_copy(update={"device": device, "precision": _kept(choice, device)})
         try:
-            sessions = {rows: _open(graph, one, rows, cache) for rows in sizes(device)}
+            sessions = _open(graph, one, sizes(device), cache)
         except Refused as refused:
             missed.append(str(refused))
             if not choice.fallback:
@@ -93,6 +95,8 @@ def _require_sense(choice: EngineChoice) -> None:
         raise Refused(
             f"{choice.name} runs on {_NAMES[choice.device]} in {' or '.join(able)} only; set the precision to auto."
         )
+    if choice.name != "openvino" and choice.mode != "latency":
+        raise Refused(f"{choice.name} knows no mode for {choice.mode}; set the mode to latency.")
 
 
 def _kept(choice: EngineChoice, device: Device) -> Precision:
@@ -101,15 +105,15 @@ def _kept(choice: EngineChoice, device: Device) -> Precision:
     return choice.precision if device == choice.device or choice.precision in able else "auto"
 
 
-def _open(graph: bytes, choice: EngineChoice, rows: int, cache: Path | None) -> Session:
+def _open(graph: bytes, choice: EngineChoice, sizes: Sequence[int], cache: Path | None) -> dict[int, Session]:
     try:
         if choice.name == "openvino":
             from scintiflow.inference.openvino_session import open_openvino
 
-            return open_openvino(graph, choice, rows)
+            return open_openvino(graph, choice, sizes, cache)
         from scintiflow.inference.onnxruntime_session import open_onnxruntime
 
-        return open_onnxruntime(graph, choice, rows, cache)
+        return {rows: open_onnxruntime(graph, choice, rows, cache) for rows in sizes}
     except ModuleNotFoundError as error:
         extra = "cpu" if choice.device == "cpu" else "gpu"
         raise Refused(

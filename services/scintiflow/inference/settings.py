@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from pydantic_settings import BaseSettings
 
-from scintiflow.inference.manifest import GPU_PRECISIONS, Device, EngineChoice, EngineName, Precision
+from scintiflow.inference.manifest import GPU_PRECISIONS, Device, EngineChoice, EngineName, Mode, Precision
 
 Choice = TypeVar("Choice", bound=EngineChoice)
 
@@ -18,6 +18,10 @@ class EngineSettings(BaseSettings):
     """To ask for a GPU is to ask for the engine that can use one."""
     fallback: bool | None = None
     """Whether the next device down may be used where that one cannot be had; every finding then says so."""
+    mode: Mode | None = None
+    """Of OpenVINO: `throughput` answers more scans a second where many wait, and takes longer for each."""
+    cached: bool | None = None
+    """Whether OpenVINO keeps what it compiles; that saves half of compiling, which is little beside the golden gate."""
 
     def overrule(self, choice: Choice) -> Choice:
         """Return the choice of a manifest with what the operator says instead."""
@@ -25,5 +29,6 @@ class EngineSettings(BaseSettings):
         if (able := GPU_PRECISIONS.get(self.device or choice.device)) is not None:
             name = name or "onnxruntime"
             precision = precision or (choice.precision if choice.precision in able else "auto")
-        said = {"name": name, "precision": precision, "device": self.device, "fallback": self.fallback}
+        said = {"name": name, "precision": precision}
+        said |= self.model_dump(include={"device", "fallback", "mode", "cached"})
         return choice.model_copy(update={key: value for key, value in said.items() if value is not None})

@@ -1,7 +1,8 @@
 """Engines on real graphs: numbers, precision, and the golden gate."""
 
 import hashlib
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,83 @@ def test_the_precision_is_the_one_that_the_cpu_has(tmp_path: Path) -> None:
     assert open_engine(manifest).describe().precision == ("bf16" if able else "f32")
     assert open_engine(manifest.run_by(EngineChoice(precision="f32"))).describe().precision == "f32"
     assert open_engine(manifest).describe().engine.startswith("openvino 20")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_throughput_gives_the_same_bits_as_latency(tmp_path: Path, count: int) -> None:
+    """Rows that run side by side are answered as they are one after another, each in its place; the mode is told."""
+    manifest = load(model_folder(tmp_path))
+    canvas, present = scans(count, seed=5)
+    usual = open_engine(manifest)
+    beside = open_engine(manifest.run_by(manifest.engine.model_copy(update={"mode": "throughput"})))
+    assert (usual.describe().mode, beside.describe().mode) == ("latency", "throughput")
+    assert beside.sizes[-1] == len(os.sched_getaffinity(0))
+    one, other = usual.run(canvas, present), beside.run(canvas, present)
+    assert (one.probability.tobytes(), one.map.tobytes()) == (other.probability.tobytes(), other.map.tobytes())
+
+
+def test_throughput_passes_the_golden_gate(tmp_path: Path) -> None:
+    """Every size of batches that throughput makes goes through it."""
+    manifest = load(model_folder(tmp_path)).run_by(EngineChoice(mode="throughput"))
+    check_golden(open_engine(manifest), manifest)
+
+
+def test_an_engine_without_modes_refuses_one(tmp_path: Path) -> None:
+    """ONNX Runtime is not asked for something that it would ignore, and tells of no mode."""
+    manifest = load(model_folder(tmp_path))
+    assert open_engine(manifest.run_by(EngineChoice(name="onnxruntime"))).describe().mode is None
+    with pytest.raises(Refused, match="set the mode to latency"):
+        open_engine(manifest.run_by(EngineChoice(name="onnxruntime", mode="throughput")))
+
+
+def test_what_openvino_keeps_gives_the_same_bits(tmp_path: Path) -> None:
+    """What the first start compiled is taken by the next, also in another precision, and changes no answer."""
+    manifest, cache = load(model_folder(tmp_path)), tmp_path / "engines"
+    canvas, present = scans(2, seed=6)
+    for precision in ("auto", "f32", "auto"):
+        choice = EngineChoice(precision=precision)
+        fresh = open_engine(manifest.run_by(choice)).run(canvas, present)
+        kept = open_engine(manifest.run_by(choice.model_copy(update={"cached": True})), cache=cache).run(
+            canvas, present
+        )
+        assert (fresh.probability.tobytes(), fresh.map.tobytes()) == (kept.probability.tobytes(), kept.map.tobytes())
+    assert len(list(cache.rglob("*.blob"))) == 1
+
+
+def test_openvino_keeps_nothing_unless_it_is_told_to(tmp_path: Path) -> None:
+    """A folder for engines alone makes no file."""
+    open_engine(load(model_folder(tmp_path)), cache=tmp_path / "engines")
+    assert not (tmp_path / "engines").exists()
+
+
+def test_other_weights_are_compiled_anew(tmp_path: Path) -> None:
+    """A model that was trained again never runs with what was kept of the one before, whatever else is equal."""
+    choice, cache = EngineChoice(cached=True), tmp_path / "engines"
+    canvas, present = scans(1, seed=6)
+    for name, bias in (("before", 0.0), ("after", 1.0)):
+        graph = bright_graph(bias=bias)
+        manifest = load(model_folder(tmp_path / name, graph=graph)).run_by(choice)
+        found = open_engine(manifest, cache=cache).run(canvas, present)
+        expected = answer(manifest.graph(), canvas, present)
+        np.testing.assert_allclose(found.probability, expected["probability"], atol=0.01)
+
+
+@pytest.mark.parametrize("damage", [lambda blob: blob[: len(blob) // 2], lambda blob: blob[:-64] + bytes(64), bytes])
+def test_what_is_damaged_is_compiled_anew(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    """A kept file that was cut short, or holds something else, keeps no model from the golden gate."""
+    manifest, cache = load(model_folder(tmp_path)).run_by(EngineChoice(cached=True)), tmp_path / "engines"
+    open_engine(manifest, cache=cache)
+    (blob,) = cache.rglob("*.blob")
+    blob.write_bytes(damage(blob.read_bytes()))
+    check_golden(open_engine(manifest, cache=cache), manifest)
+
+
+def test_a_cache_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    """The sentence says which folder, why, and which setting does without."""
+    (tmp_path / "engines").write_bytes(b"")
+    manifest = load(model_folder(tmp_path)).run_by(EngineChoice(cached=True))
+    with pytest.raises(Refused, match=r"engines/openvino cannot be made \(Not a directory\); set cached to false"):
+        open_engine(manifest, cache=tmp_path / "engines")
 
 
 def test_onnxruntime_refuses_a_precision_that_it_would_ignore(tmp_path: Path) -> None:

@@ -56,6 +56,16 @@ def test_a_scan_does_not_depend_on_company(tmp_path: Path, engine: EngineName) -
         assert alone.embedding[0].tobytes() == together.embedding[row].tobytes()
 
 
+def test_throughput_draws_the_same_scans(tmp_path: Path) -> None:
+    """Scans that are drawn side by side have the bits of those in one bucket, each in its place."""
+    usual, given = opened(tmp_path), inputs(7)
+    manifest = load_generator(tmp_path)
+    beside = open_generator(manifest, manifest.engine.model_copy(update={"mode": "throughput"}))
+    one, other = usual.run(*given), beside.run(*given)
+    assert beside.describe().mode == "throughput"
+    assert (one.rate.tobytes(), one.embedding.tobytes()) == (other.rate.tobytes(), other.embedding.tobytes())
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_true_engine_passes_the_golden_gate(tmp_path: Path, engine: EngineName) -> None:
     """An engine that draws the golden scans passes."""

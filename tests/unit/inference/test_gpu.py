@@ -105,6 +105,8 @@ def test_to_ask_for_a_gpu_is_to_ask_for_its_engine() -> None:
     assert ClassifierSettings(engine="onnxruntime", precision="f32").overrule(made) == EngineChoice(
         name="onnxruntime", precision="f32"
     )
+    bulk = ClassifierSettings(mode="throughput", cached=True).overrule(made)
+    assert (bulk.name, bulk.mode, bulk.cached) == ("openvino", "throughput", True)
 
 
 @pytest.mark.parametrize(
