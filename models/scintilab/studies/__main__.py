@@ -18,7 +18,7 @@ from scintilab.parts import JUDGES
 from scintilab.phantom.cohort import Cohort
 from scintilab.phantom.priors import digest
 from scintilab.studies import augmentation as augmentations
-from scintilab.studies import pictures, privacy, quality, tables
+from scintilab.studies import pictures, privacy, quality, tables, twins
 from scintilab.studies.augmentation import MULTIPLE, SEEDS
 from scintilab.studies.coarse import coarse
 from scintilab.studies.compact import Network, version
@@ -81,16 +81,23 @@ def study_quality(
         made_by, kept = shipped(generator), work / "studies"
         torch.set_num_threads(threads)
         readers = {cast(Question, folder.name): open_reader(load(folder), work / "answers") for folder in model}
-        learners, judged = (_firsts(people(role, work / "patients", share)) for role in ("learners", "A"))
+        crowds = {role: people(role, work / "patients", share) for role in ("learners", "A")}
+        learners, judged = map(_firsts, crowds.values())
         if len(learners) < 2 * count:
             raise Refused(f"Twice {count} learners are needed, and there are {len(learners)}: lower --count.")
         reference, real = learners.part(slice(0, count)), learners.part(slice(count, 2 * count))
+        synthetic = made(made_by, seed, real.labels, kept / "synthetic", "Synthetic scans")
+        healthy = made(made_by, seed, real.labels.healthy(), kept / "synthetic", "Their healthy twins")
         groups = quality.Groups(
             reference=reference,
             real=real,
-            synthetic=made(made_by, seed, real.labels, kept / "synthetic", "Synthetic scans"),
-            twins=made(made_by, seed, real.labels.healthy(), kept / "synthetic", "Their healthy twins"),
+            synthetic=synthetic,
+            twins=healthy,
             judged=judged,
+            pairs={
+                "synthetic": twins.of_generator(synthetic, healthy),
+                "phantom": twins.of_phantom(crowds["A"], first_scans(crowds["A"]), kept / "noise-free"),
+            },
         )
         stranger = _observer("strangers", work, share, steps)
         regressor = _observer("learners", work, share, steps)

@@ -17,11 +17,12 @@ from scintilab.studies.coarse import coarse
 from scintilab.studies.compact import Network, features
 from scintilab.studies.compared import Compared, Space, compared, draws
 from scintilab.studies.distances import frechet_drawn, kernel, standardised
-from scintilab.studies.fidelity import Fidelity, fidelity, told
+from scintilab.studies.fidelity import Agreement, Fidelity, agreement, fidelity, told
 from scintilab.studies.manifold import Manifold, manifold
 from scintilab.studies.origin import Origin
 from scintilab.studies.samples import Samples
 from scintilab.studies.shortcuts import shortcuts
+from scintilab.studies.twins import Twins
 from scintilab.studies.two_sample import by_features, by_pixels
 
 RESAMPLES = 500
@@ -39,6 +40,7 @@ class Groups(NamedTuple):
         synthetic: asked to show what the real ones do.
         twins: the synthetic ones, asked to be healthy.
         judged: real scans that no classifier has learnt from.
+        pairs: "synthetic" and "phantom", with and without metastases.
     """
 
     reference: Samples
@@ -46,6 +48,7 @@ class Groups(NamedTuple):
     synthetic: Samples
     twins: Samples
     judged: Samples
+    pairs: Mapping[str, Twins]
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class Quality:
         distances: by space of features and measure.
         two_sample: AUC by what looks at the scans; of real against other real scans beside it.
         fidelity: what was measured in synthetic scans, and in phantom scans of known labels ("ceiling").
+        added: load against what it adds to the expected counts of a healthy twin, in synthetic and in phantom scans.
         classifiers: the served classifiers on synthetic and on phantom scans, by question.
         shortcuts: every suspect.
         origin: of generator and patients.
@@ -89,6 +93,7 @@ class Quality:
     distances: dict[str, dict[str, Compared]]
     two_sample: dict[str, Detected]
     fidelity: dict[str, Fidelity]
+    added: dict[str, Agreement]
     classifiers: dict[str, Compared]
     shortcuts: list[Shortcut]
     origin: Origin
@@ -127,6 +132,10 @@ def quality(
         fidelity={
             "synthetic": fidelity(regressor, synthetic, groups.synthetic.labels, resamples=resamples),
             "phantom": fidelity(regressor, coarse(groups.judged), groups.judged.labels, resamples=resamples),
+        },
+        added={
+            name: agreement(np.log1p(pairs.load), np.log(pairs.added()), resamples=resamples)
+            for name, pairs in groups.pairs.items()
         },
         classifiers={
             question: told(question, reader, groups.synthetic, groups.judged, resamples=resamples)

@@ -148,10 +148,15 @@ def _place(site: str) -> str:
 
 
 def _fidelity(found: Quality) -> Iterator[tuple[str, ...]]:
+    for scans, agreed in found.added.items():
+        yield _agreed("load, by what it adds to a healthy twin without noise", scans, agreed)
     for name, field in (("load, with metastases", "load"), ("load, all", "load_of_all"), ("Perugini grade", "grade")):
         for scans, one in found.fidelity.items():
-            agreed: Agreement = getattr(one, field)
-            yield (name, scans, str(agreed.n), shown(agreed.rank), shown(agreed.slope), shown(agreed.r2))
+            yield _agreed(name, scans, getattr(one, field))
+
+
+def _agreed(what: str, scans: str, agreed: Agreement) -> tuple[str, ...]:
+    return what, scans, str(agreed.n), shown(agreed.rank), shown(agreed.slope), shown(agreed.r2)
 
 
 def _three(one: Compared) -> tuple[str, str, str]:

@@ -8,6 +8,7 @@ from scintilab.studies.compact import Network
 from scintilab.studies.observer import Measured, random
 from scintilab.studies.origin import origin
 from scintilab.studies.quality import MEASURES, Groups, Quality, apart, quality, spaces
+from scintilab.studies.twins import of_generator
 from tests.unit.scintilab.studies.painter import Painter, painted
 
 COUNT = 50
@@ -18,12 +19,14 @@ def groups(painter: Painter) -> Groups:
     """Return real scans, and those of a painter who was asked to show what they do."""
     real = painted(COUNT, 1)
     asked = real.labels
+    synthetic, twins = (painted(COUNT, 3, painter, asked=labels) for labels in (asked, asked.healthy()))
     return Groups(
         reference=painted(COUNT, 2),
         real=real,
-        synthetic=painted(COUNT, 3, painter, asked=asked),
-        twins=painted(COUNT, 3, painter, asked=asked.healthy()),
+        synthetic=synthetic,
+        twins=twins,
         judged=painted(COUNT, 4),
+        pairs={"synthetic": of_generator(synthetic, twins), "phantom": of_generator(synthetic, twins)},
     )
 
 
@@ -69,7 +72,7 @@ def test_everything_is_measured_beside_real_scans(found: Quality) -> None:
     for look in found.two_sample.values():
         for area in (look.synthetic, look.real):
             assert 0 <= area.low <= area.value <= area.high <= 1
-    assert set(found.fidelity) == {"synthetic", "phantom"}
+    assert set(found.fidelity) == set(found.added) == {"synthetic", "phantom"}
     assert {one.question for one in found.shortcuts} == {"metastasis", "cardiac"}
 
 
