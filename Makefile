@@ -7,7 +7,7 @@ N ?= 50
 J ?= 2
 PROTOC := $(BIN)/python -m grpc_tools.protoc --proto_path proto
 QUICK ?= build/models-quick
-LONG := $(addprefix tests/unit/scintilab/,evaluate generator shortcuts studies)
+LONG := $(addprefix tests/unit/scintilab/,evaluate generator int8 shortcuts studies)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 ENGINE ?= docker
 IMAGES ?= receiver keeper router sender probe classifier synthesizer classifier-gpu synthesizer-gpu
