@@ -1,6 +1,7 @@
 """What a client of the synthesizer does."""
 
 import io
+import json
 import zipfile
 from functools import partial
 from typing import Any
@@ -50,3 +51,12 @@ def finished(client: httpx.Client, batch: str) -> dict[str, bytes]:
     """Wait for a batch; return the members of its archive."""
     wait_for(lambda: client.get(batch).json()["state"] == "done", 120, every=0.1)
     return members(client.get(f"{batch}/archive").content)
+
+
+def require_each_once(archive: dict[str, bytes], count: int, again: dict[str, bytes]) -> None:
+    """Fail unless an archive of NPZ holds each of so many scans once, in order, and those that were asked for again."""
+    scans = scans_in(archive)
+    assert list(scans) == [f"scans/{index:06}.npz" for index in range(count)]
+    assert len(set(scans.values())) == count
+    assert [labels["index"] for labels in json.loads(archive["labels.json"])] == list(range(count))
+    assert scans_in(again).items() <= scans.items()

@@ -183,7 +183,7 @@ class Store:
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             with _disk_trouble():
-                ours = _is_free(handle)
+                ours = _is_ours(handle, fcntl.LOCK_EX)
             yield ours
         finally:
             os.close(handle)
@@ -252,10 +252,8 @@ def hold(handle: int, operation: int, otherwise: str) -> None:
     Raises:
         Unavailable: somebody has it, perhaps for ever, as a process that is stopped; `otherwise` says so.
     """
-    try:
-        fcntl.flock(handle, operation | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise Unavailable(otherwise) from error
+    if not _is_ours(handle, operation):
+        raise Unavailable(otherwise)
 
 
 @cache
@@ -313,10 +311,10 @@ def _locked(path: Path, flags: int = os.O_RDWR) -> Iterator[int]:
         os.close(handle)
 
 
-def _is_free(handle: int) -> bool:
+def _is_ours(handle: int, operation: int) -> bool:
     """Hold an open file by flock until it is closed, unless somebody has it; tell whether we do."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, operation | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -1,6 +1,5 @@
 """Several synthesizers on one DATA, as clients meet them behind one name."""
 
-import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 
 from tests.graphs import generator_folder
 from tests.services import SECONDS_TO_START, is_ready, metric
-from tests.synthesis import ask, finished, generate, has_made, members, scans_in, started
+from tests.synthesis import ask, finished, generate, has_made, members, require_each_once, scans_in, started
 from tests.waiting import wait_for
 
 Pair = tuple[httpx.Client, httpx.Client]
@@ -104,9 +103,5 @@ def test_another_replica_finishes_what_a_killed_one_began(tmp_path: Path) -> Non
         assert not has_made(other, batch, 800)
         archive = finished(other, batch)
         again = generate(other, count=3, seed=11, format="npz", counts=150_000)
-    scans = scans_in(archive)
-    assert list(scans) == [f"scans/{index:06}.npz" for index in range(800)]
-    assert len(set(scans.values())) == 800
-    assert [labels["index"] for labels in json.loads(archive["labels.json"])] == list(range(800))
-    assert scans_in(again).items() <= scans.items()
+    require_each_once(archive, 800, again)
     assert not list(folder_of(batch, tmp_path).glob("*.claim"))

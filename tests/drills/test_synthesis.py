@@ -1,12 +1,11 @@
 """A synthesizer that is killed in the middle of a large batch."""
 
-import json
 from functools import partial
 from pathlib import Path
 
 from tests.graphs import generator_folder
 from tests.services import SECONDS_TO_START, is_ready
-from tests.synthesis import ask, finished, generate, has_made, scans_in, started
+from tests.synthesis import ask, finished, generate, has_made, require_each_once, started
 from tests.waiting import wait_for
 
 
@@ -26,8 +25,4 @@ def test_a_kill_in_the_middle_costs_no_scan(tmp_path: Path) -> None:
         assert not has_made(client, batch, 2000)
         archive = finished(client, batch)
         again = generate(client, count=3, seed=11, format="npz", counts=150_000)
-    scans = scans_in(archive)
-    assert list(scans) == [f"scans/{index:06}.npz" for index in range(2000)]
-    assert len(set(scans.values())) == 2000
-    assert [labels["index"] for labels in json.loads(archive["labels.json"])] == list(range(2000))
-    assert scans_in(again).items() <= scans.items()
+    require_each_once(archive, 2000, again)

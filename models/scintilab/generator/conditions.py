@@ -13,7 +13,10 @@ MOST_LOAD = 20.0
 """Bone scan index, percent of skeletal mass, from which on more makes no difference."""
 GRADES = ("0", "1", "2", "3")
 SEXES = ("F", "M")
-_HEALTHY: Mapping[str, object] = {"metastatic": False, "cardiac": False, "load": 0.0, "perugini": "0"}
+_HEALTHY = {
+    name: np.array([value])
+    for name, value in {"metastatic": False, "cardiac": False, "load": 0.0, "perugini": "0"}.items()
+}
 _QUANTILES = np.linspace(0, 1, 11)
 
 
@@ -127,13 +130,8 @@ def encode(asked: Sequence[Condition], values: Mapping[str, NDArray[np.generic]]
 
 def without_disease(asked: Sequence[Condition]) -> tuple[Floats, Floats]:
     """Return which slots say nothing about disease, 1 there and else 0, and what the others are in the healthy."""
-    kept, healthy = [], []
-    for condition in asked:
-        said = condition.name in _HEALTHY
-        kept.append(np.full(condition.width, not said, np.float32))
-        value = np.array([_HEALTHY.get(condition.name)])
-        healthy.append(condition.slots(value)[0] if said else np.zeros(condition.width, np.float32))
-    return np.concatenate(kept), np.concatenate(healthy)
+    told = encode(asked, _HEALTHY, scans=1)
+    return 1 - told.known[0], told.condition[0]
 
 
 def forgotten(

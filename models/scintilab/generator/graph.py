@@ -78,7 +78,7 @@ class Embedding(nn.Module):
 class Generator(nn.Module):
     """Noise and conditions in, expected counts out: the flow in so many steps, and the tokeniser's way back."""
 
-    def __init__(self, weights: Weights, embedding: Embedding, *, steps: int, guidance: Guidance | None) -> None:
+    def __init__(self, weights: Weights, embedding: Embedding, *, steps: int, guidance: Guidance) -> None:
         super().__init__()
         self.tokeniser, self.flow, self.embedding = weights.tokeniser, weights.flow, embedding
         self.mean, self.deviation = nn.Parameter(weights.mean), nn.Parameter(weights.deviation)
