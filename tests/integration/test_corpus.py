@@ -19,7 +19,7 @@ from scintiflow.dicom.identity import study_folder
 from scintiflow.errors import Declined, Refused
 from scintiflow.keeper.gather import gather
 from scintiflow.receiver.status import STATUS
-from scintiflow.results import ENCODERS, Reading
+from scintiflow.results import ENCODERS, Reading, Scan
 from scintiflow.store import Store
 from tests.corpus import CORPUS
 from tests.corpus.fault import Sent, fresh, sent
@@ -110,12 +110,11 @@ def results(store: Store, folder: str, ending: Ending) -> Iterator[Dataset]:
     assert ending.decoded is not None
     objects = store.study(folder) / "objects"
     digests = sorted({view.digest for view in ending.ready.views})
+    headers = tuple(dcmread(objects / f"{digest}.dcm", stop_before_pixels=True) for digest in digests)
     reading = Reading(
         finding=finding(ending.ready.views),
         others=(),
-        frames=ending.decoded.frames,
-        pixel_mm=ending.decoded.pixel_mm,
-        sources=tuple(dcmread(objects / f"{digest}.dcm", stop_before_pixels=True) for digest in digests),
+        scan=Scan(ending.decoded.frames, ending.decoded.pixel_mm, headers),
         predecessor=None,
         encoded_at=ENCODED_AT,
     )

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 
 from scintiflow.results import measurement_report, secondary_capture
 from scintiflow.results.reading import DISCLAIMER, Reading
+from scintiflow.results.scan import Scan
 
 ENCODERS: dict[str, Callable[[Reading], Dataset]] = {
     measurement_report.KIND: measurement_report.encode,
@@ -16,4 +17,4 @@ ENCODERS: dict[str, Callable[[Reading], Dataset]] = {
 }
 """Kind of result -> what makes it. The same Reading always gives the same bytes."""
 
-__all__ = ["DISCLAIMER", "ENCODERS", "Reading"]
+__all__ = ["DISCLAIMER", "ENCODERS", "Reading", "Scan"]

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from scintiflow.contracts.v1.finding_pb2 import Finding
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, View
+from scintiflow.results.greys import resized
 from scintiflow.results.reading import DISCLAIMER, VIEW_NAMES, Reading, answer, remarks
 
 WIDTH, HEIGHT = 1160, 900
@@ -21,7 +22,6 @@ CAPTION = "Region of influence, not lesion outline"
 _SIDES: dict[View, tuple[str, str]] = {VIEW_ANTERIOR: ("R", "L"), VIEW_POSTERIOR: ("L", "R")}
 """Which side of the patient is on the left and on the right of each view; the posterior is seen from behind."""
 
-_PANEL_BOX = (192, 768)  # width and height that a view must fit in
 _PANELS_TOP, _MARGIN, _GAP, _GROUP_GAP = 62, 20, 8, 24
 _COLUMN, _COLUMN_WIDTH = 864, WIDTH - _MARGIN - 864
 _BAR_HEIGHT = 14
@@ -45,11 +45,10 @@ def draw(reading: Reading) -> NDArray[np.uint8]:
     sheet = Image.new("RGB", (WIDTH, HEIGHT), _PAPER)
     pen = ImageDraw.Draw(sheet)
     influence = influence_of(reading.finding)
-    greys = _greys(reading)
     left = _MARGIN
     for heading, marked in (("Scan", False), ("Scan with heat map", True)):
         pen.text((left, 12), heading, _INK, _font(20))
-        for view, grey in greys.items():
+        for view, grey in reading.scan.greys.items():
             panel = _marked(grey, influence[view]) if marked else np.repeat(grey[..., None], 3, axis=2)
             _paste(sheet, pen, panel, view, left)
             left += panel.shape[1] + _GAP
@@ -75,31 +74,10 @@ def influence_of(finding: Finding) -> dict[View, NDArray[np.float32]]:
     return {VIEW_ANTERIOR: anterior, VIEW_POSTERIOR: posterior}
 
 
-def _greys(reading: Reading) -> dict[View, NDArray[np.uint8]]:
-    """Return the views in inverse grey, anterior first, at the patient's true proportions and one common window."""
-    fitted = {view: _fit(reading.frames[view], reading.pixel_mm) for view in sorted(reading.frames)}
-    # The top of the window leaves out what would wash out the skeleton: injection site and bladder.
-    # Sorted, because numpy takes twice as long to find one percentile in what is not.
-    counted = np.sort(np.concatenate([counts[counts > 0] for counts in fitted.values()]))
-    top = float(np.percentile(counted, 98.5)) if counted.size else 1.0
-    return {view: (255 - 255 * np.clip(counts / top, 0, 1) ** 0.8).astype(np.uint8) for view, counts in fitted.items()}
-
-
-def _fit(counts: NDArray[np.float32], pixel_mm: tuple[float, float]) -> NDArray[np.float32]:
-    height_mm, width_mm = counts.shape[0] * pixel_mm[0], counts.shape[1] * pixel_mm[1]
-    scale = min(_PANEL_BOX[0] / width_mm, _PANEL_BOX[1] / height_mm)
-    return _resized(counts, round(width_mm * scale), round(height_mm * scale))
-
-
-def _resized(values: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
-    image = Image.fromarray(np.ascontiguousarray(values, np.float32))
-    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
-
-
 def _marked(grey: NDArray[np.uint8], influence: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Lay the heat map over a grey view; the map covers the whole view, whatever its number of cells."""
     height, width = grey.shape
-    steps = np.clip(_resized(influence, width, height) * 255, 0, 255).astype(np.uint16)
+    steps = np.clip(resized(influence, width, height) * 255, 0, 255).astype(np.uint16)
     return np.take(_blends(), 256 * steps + grey, axis=0)
 
 

@@ -64,7 +64,7 @@ def envelope(reading: Reading, sop_class: UID, kind: str, version: str, series: 
     """
     finding = reading.finding
     result = Dataset()
-    _copy(reading.sources, result, (*REQUIRED, *COPIED))
+    _copy(reading.scan.sources, result, (*REQUIRED, *COPIED))
     for keyword in REQUIRED:
         if keyword not in result:
             setattr(result, keyword, "")
@@ -106,7 +106,7 @@ def reference(source: Dataset, frames: Sequence[int] = ()) -> Dataset:
 
 def selected_frames(reading: Reading) -> Iterator[tuple[Dataset, list[int]]]:
     """Yield each source with the frames that were read in it, counted from 1."""
-    for source in reading.sources:
+    for source in reading.scan.sources:
         frames = sorted(view.frame for view in reading.finding.views if view.sop_instance_uid == source.SOPInstanceUID)
         if frames:
             yield source, frames

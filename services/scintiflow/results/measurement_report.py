@@ -1,7 +1,6 @@
 """The structured report: Comprehensive 3D SR after TID 1500, with TIDs 1600, 1501 and 4019 (DICOM PS3.16)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from highdicom.sr import (
     AlgorithmIdentification,
@@ -28,7 +27,6 @@ from scintiflow.contracts.v1.finding_pb2 import Finding
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, SelectedView, View
 from scintiflow.dicom.identity import EQUIPMENT, IMPLEMENTATION_UID, result_uid
 from scintiflow.results.envelope import envelope, evidence, first_with, reference, selected_frames
-from scintiflow.results.legality import legal
 from scintiflow.results.reading import DISCLAIMER, Reading, answer, remarks, views_in_order
 
 KIND = "report"
@@ -59,7 +57,6 @@ _REQUEST = (  # types 1 and 2 of an item of Referenced Request Sequence (PS3.3 C
 
 def encode(reading: Reading) -> Dataset:
     """Return the report on one assessed finding, ready for `save_as(..., enforce_file_format=True)`."""
-    reading = replace(reading, sources=tuple(map(legal, reading.sources)))
     report = envelope(reading, Comprehensive3DSRStorage, KIND, VERSION, SERIES)
     report.Modality = "SR"
     report.CompletionFlag = "COMPLETE"
@@ -67,8 +64,8 @@ def encode(reading: Reading) -> Dataset:
     report.PreliminaryFlag = "PRELIMINARY"
     report.ReferencedPerformedProcedureStepSequence = []
     report.PerformedProcedureCodeSequence = []
-    report.CurrentRequestedProcedureEvidenceSequence = [evidence(reading.sources)]
-    if requests := _requests(reading.sources):
+    report.CurrentRequestedProcedureEvidenceSequence = [evidence(reading.scan.sources)]
+    if requests := _requests(reading.scan.sources):
         report.ReferencedRequestSequence = requests
     if reading.predecessor:
         report.PredecessorDocumentsSequence = [evidence([reading.predecessor])]
@@ -81,7 +78,7 @@ def encode(reading: Reading) -> Dataset:
 def _measurement_report(reading: Reading) -> Dataset:
     """TID 1500 Measurement Report."""
     procedures = (
-        CodeContentItem(codes.DCM.ProcedureReported, code, _MODIFIER) for code in _procedures(reading.sources)
+        CodeContentItem(codes.DCM.ProcedureReported, code, _MODIFIER) for code in _procedures(reading.scan.sources)
     )
     items = [
         *LanguageOfContentItemAndDescendants(_ENGLISH),
@@ -117,7 +114,7 @@ def _procedures(sources: Sequence[Dataset]) -> list[Code]:
 
 def _image_library(reading: Reading) -> Dataset:
     """TID 1600 Image Library: one entry a frame, because one object can show the patient from both sides."""
-    sources = {source.SOPInstanceUID: source for source in reading.sources}
+    sources = {source.SOPInstanceUID: source for source in reading.scan.sources}
     group = [
         CodeContentItem(codes.DCM.Modality, codes.DCM.NuclearMedicine, _ACQUISITION),
         CodeContentItem(codes.DCM.TargetRegion, codes.SCT.EntireBody, _ACQUISITION),

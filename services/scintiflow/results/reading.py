@@ -1,16 +1,15 @@
 """One model's answer with everything that its report and its picture say, and the sentences both share."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from scintiflow.contracts.v1.finding_pb2 import Finding
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, SelectedView, View
+from scintiflow.results.scan import Scan
 
 DISCLAIMER = "AI result, not for diagnostic use, research only"
 """Said by every output that a person can see."""
@@ -29,18 +28,14 @@ class Reading:
     Attributes:
         finding: the answer; its status is assessed, so it has a probability.
         others: models that could not assess this study; each gives its reason.
-        frames: the selected views as stored, float counts, [rows, cols] each.
-        pixel_mm: row and column spacing of `frames` in millimetres.
-        sources: headers of the objects that hold the selected views, the preferred one first; never changed here.
+        scan: that it was found in; the readings of one study share it.
         predecessor: header of the result of the same kind that this one revises, if it revises one.
         encoded_at: when the result was first encoded, with a time zone; never taken from the acquisition.
     """
 
     finding: Finding
     others: tuple[Finding, ...]
-    frames: Mapping[View, NDArray[np.float32]]
-    pixel_mm: tuple[float, float]
-    sources: tuple[Dataset, ...]
+    scan: Scan
     predecessor: Dataset | None
     encoded_at: datetime
 
@@ -65,7 +60,7 @@ def remarks(reading: Reading) -> tuple[str, ...]:
 def _remarks(reading: Reading) -> Iterator[str]:
     if reading.finding.revision > 1:
         yield f"This is revision {reading.finding.revision}."
-    if any(source.get("SyntheticData") == "YES" for source in reading.sources):
+    if any(source.get("SyntheticData") == "YES" for source in reading.scan.sources):
         yield "The scan is marked as synthetic data."
     if len(views := views_in_order(reading.finding)) == 1:
         yield f"Only the {VIEW_NAMES[views[0].view]} view was read."

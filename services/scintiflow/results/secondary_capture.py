@@ -1,7 +1,5 @@
 """The picture: a Secondary Capture with both views, the heat map and the answer in words (PS3.3 A.8.1)."""
 
-from dataclasses import replace
-
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
@@ -10,7 +8,6 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from scintiflow.dicom.identity import EQUIPMENT
 from scintiflow.results.drawing import draw
 from scintiflow.results.envelope import envelope, first_with, reference, selected_frames
-from scintiflow.results.legality import legal
 from scintiflow.results.reading import DISCLAIMER, VIEW_NAMES, Reading, views_in_order
 
 KIND = "picture"
@@ -20,7 +17,6 @@ SERIES = (9002, "AI heat map, research only")
 
 def encode(reading: Reading) -> Dataset:
     """Return the picture of one assessed finding, ready for `save_as(..., enforce_file_format=True)`."""
-    reading = replace(reading, sources=tuple(map(legal, reading.sources)))
     picture = envelope(reading, SecondaryCaptureImageStorage, KIND, VERSION, SERIES)
     # Not NM: a viewer would hang it, and a receiver could read it, as a scan.
     picture.Modality = "OT"
@@ -48,9 +44,9 @@ def _derive(picture: Dataset, reading: Reading) -> None:
     picture.SourceImageSequence = [reference(source, frames) for source, frames in selected_frames(reading)]
     for item in picture.SourceImageSequence:
         item.PurposeOfReferenceCodeSequence = [_coded(codes.DCM.SourceImageForImageProcessingOperation)]
-    if source := first_with(reading.sources, "RequestAttributesSequence"):
+    if source := first_with(reading.scan.sources, "RequestAttributesSequence"):
         picture.add(source["RequestAttributesSequence"])
-    lossy = [source for source in reading.sources if source.get("LossyImageCompression") == "01"]
+    lossy = [source for source in reading.scan.sources if source.get("LossyImageCompression") == "01"]
     picture.LossyImageCompression = "01" if lossy else "00"
     for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
         if source := first_with(lossy, keyword):

@@ -24,7 +24,7 @@ from scintiflow.dicom.privacy import log_names
 from scintiflow.dicom.reading import read_header
 from scintiflow.errors import Declined
 from scintiflow.records import Event, Record, as_json, finding_path, note, read_record, result_path, work_key
-from scintiflow.results import ENCODERS, Reading
+from scintiflow.results import ENCODERS, Reading, Scan
 from scintiflow.router import metrics
 from scintiflow.router.classify import find, ready_models
 from scintiflow.store import Store
@@ -146,15 +146,14 @@ class Router:
         self, ready: StudyReady, record: Record, findings: list[Finding], decoded: Decoded
     ) -> Iterator[Reading]:
         """Yield what the encoders need of each finding that is to be sent."""
-        sources = tuple(self._source(ready.study, digest) for digest in sorted({view.digest for view in ready.views}))
+        headers = tuple(self._header(ready.study, digest) for digest in sorted({view.digest for view in ready.views}))
+        scan = Scan(decoded.frames, decoded.pixel_mm, headers)
         for finding in findings:
             if finding.status == Finding.STATUS_ASSESSED:
                 yield Reading(
                     finding=finding,
                     others=tuple(other for other in findings if other.status == Finding.STATUS_NOT_ASSESSED),
-                    frames=decoded.frames,
-                    pixel_mm=decoded.pixel_mm,
-                    sources=sources,
+                    scan=scan,
                     predecessor=self._predecessor(record, finding),
                     encoded_at=datetime.now(UTC).astimezone(),
                 )
@@ -200,7 +199,7 @@ class Router:
     def _objects(self, folder: str) -> Path:
         return self.store.study(folder) / "objects"
 
-    def _source(self, folder: str, digest: str) -> Dataset:
+    def _header(self, folder: str, digest: str) -> Dataset:
         with (self._objects(folder) / f"{digest}.dcm").open("rb") as file:
             return read_header(file)
 

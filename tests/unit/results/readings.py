@@ -12,7 +12,7 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from scintiflow.contracts.v1.finding_pb2 import Code, Finding, HeatMap
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, SelectedView, View
 from scintiflow.dicom.writing import Patient, whole_body_image
-from scintiflow.results import Reading
+from scintiflow.results import Reading, Scan
 
 ROWS, COLUMNS = 256, 64
 ENCODED_AT = datetime(2026, 3, 1, 12, 30, 15, 250000, tzinfo=UTC)
@@ -97,9 +97,7 @@ def reading(
     return Reading(
         finding=found,
         others=tuple(others),
-        frames={view.view: frame_of(sources, view) for view in found.views},
-        pixel_mm=(2.4, 2.4),
-        sources=sources,
+        scan=Scan({view.view: frame_of(sources, view) for view in found.views}, (2.4, 2.4), sources),
         predecessor=earlier,
         encoded_at=ENCODED_AT,
     )

@@ -1,6 +1,7 @@
 """The picture: what a person sees, and how it points back at the scan."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_it_points_at_the_frames_it_was_made_of() -> None:
     """Source Image Sequence names the scan and both frames; the body part is the whole body, and nothing is a scan."""
     subject = reading()
     picture = encoded(subject)
-    assert picture.SourceImageSequence[0].ReferencedSOPInstanceUID == subject.sources[0].SOPInstanceUID
+    assert picture.SourceImageSequence[0].ReferencedSOPInstanceUID == subject.scan.headers[0].SOPInstanceUID
     assert list(picture.SourceImageSequence[0].ReferencedFrameNumber) == [1, 2]
     assert (picture.BodyPartExamined, picture.ConversionType, picture.BurnedInAnnotation) == ("WHOLEBODY", "WSD", "NO")
     assert picture.Modality != "NM"
@@ -101,7 +102,7 @@ def test_an_empty_map_colours_nothing() -> None:
 def test_dark_means_more_counts() -> None:
     """The views are drawn in inverse grey: a hot block is darker than the patient around it."""
     subject = reading()
-    subject.frames[VIEW_ANTERIOR][100:140, 20:40] *= 8
+    subject.scan.frames[VIEW_ANTERIOR][100:140, 20:40] *= 8
     drawing = draw(subject)
     assert drawing[62 + 360, 20 + 90].mean() < 10 < drawing[62 + 100, 20 + 90].mean()
 
@@ -110,7 +111,7 @@ def test_views_keep_the_patient_s_proportions() -> None:
     """Pixels that are twice as tall as wide are drawn so: the same matrix becomes twice as slender."""
     source = scan()
     square = reading(source)
-    slender = Reading(**{**square.__dict__, "pixel_mm": (4.8, 2.4)})
+    slender = replace(square, scan=replace(square.scan, pixel_mm=(4.8, 2.4)))
     assert np.asarray(draw(square))[400, 20 + 150].tolist() != [255, 255, 255]
     assert np.asarray(draw(slender))[400, 20 + 96 + 4].tolist() == [255, 255, 255]
 
@@ -151,7 +152,7 @@ def test_any_number_of_cells_covers_the_views() -> None:
 def test_drawing_changes_nothing_it_was_given() -> None:
     """Frames and headers are shared with other models' results, so they come back untouched."""
     subject = reading()
-    before = {view: counts.copy() for view, counts in subject.frames.items()}
+    before = {view: counts.copy() for view, counts in subject.scan.frames.items()}
     encoded(subject)
     for view, counts in before.items():
-        np.testing.assert_array_equal(counts, subject.frames[view])
+        np.testing.assert_array_equal(counts, subject.scan.frames[view])

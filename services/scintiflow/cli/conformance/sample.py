@@ -11,7 +11,7 @@ from scintiflow.contracts.v1.finding_pb2 import Code, Finding, HeatMap
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, SelectedView
 from scintiflow.dicom.writing import Patient, whole_body_image
 from scintiflow.inference.manifest import Concept, Manifest
-from scintiflow.results import ENCODERS, Reading
+from scintiflow.results import ENCODERS, Reading, Scan
 from scintiflow.results.envelope import COPIED
 
 _ROWS, _COLUMNS = 256, 64
@@ -38,13 +38,14 @@ def _of(model: Manifest, number: int) -> Iterator[Sample]:
 
 
 def _encoded(source: Dataset, model: Manifest, earlier: Sample | None) -> Sample:
+    frames = {view: np.ones((_ROWS, _COLUMNS), np.float32) for view in _VIEWS}
+    scan = Scan(frames, (2.4, 2.4), (source,))
+
     def reading(kind: str) -> Reading:
         return Reading(
             finding=_finding(source, model, revision=2 if earlier else 1),
             others=(),
-            frames={view: np.ones((_ROWS, _COLUMNS), np.float32) for view in _VIEWS},
-            pixel_mm=(2.4, 2.4),
-            sources=(source,),
+            scan=scan,
             predecessor=earlier.results[kind] if earlier else None,
             encoded_at=datetime.fromisoformat(f"{source.AcquisitionDate}T{source.AcquisitionTime}").replace(tzinfo=UTC),
         )
