@@ -62,17 +62,17 @@ gpu-choices: .venv-gpu/installed ## what is decided about a GPU before there is 
 rivals: .venv-rivals/installed .venv-triton/installed ## what benchmarks of servers compare ours with, in environments of its own
 
 # The engine, and what the modules around it import; ours is found where it is.
-ENGINE = $$(grep -E '^(openvino|pydantic-settings|pydicom|structlog)==' constraints.txt)
+ENGINE_PINS = $$(grep -E '^(openvino|pydantic-settings|pydicom|structlog)==' constraints.txt)
 
 .venv-rivals/installed: benchmarks/rivals/requirements.txt constraints.txt
 	$(PYTHON) -m venv .venv-rivals
-	.venv-rivals/bin/python -m pip install --quiet --disable-pip-version-check --requirement $< $(ENGINE)
+	.venv-rivals/bin/python -m pip install --quiet --disable-pip-version-check --requirement $< $(ENGINE_PINS)
 	.venv-rivals/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
 .venv-triton/installed: benchmarks/rivals/requirements-triton.txt constraints.txt
 	$(DEBIAN_PYTHON) -m venv .venv-triton
-	.venv-triton/bin/python -m pip install --quiet --disable-pip-version-check --requirement $< $(ENGINE)
+	.venv-triton/bin/python -m pip install --quiet --disable-pip-version-check --requirement $< $(ENGINE_PINS)
 	.venv-triton/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 

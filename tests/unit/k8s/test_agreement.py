@@ -1,6 +1,8 @@
 """What k8s and the Dockerfile say of the code is so."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from types import ModuleType
 from urllib.request import urlopen
@@ -271,6 +273,13 @@ def test_make_builds_every_image() -> None:
     """`make images` makes all that run, and no stage that only others stand on."""
     (said,) = re.findall(r"^IMAGES \?= (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(said.split()) == FINAL
+
+
+def test_make_builds_images_with_docker() -> None:
+    """`make images` without an engine named asks docker to build each target."""
+    asked = {name: value for name, value in os.environ.items() if name not in ("ENGINE", "MAKEFLAGS")}
+    told = subprocess.run(["make", "-n", "images"], cwd=ROOT, env=asked, capture_output=True, text=True, check=True)
+    assert "docker build --target" in told.stdout
 
 
 @pytest.mark.parametrize("final", sorted(FINAL))
