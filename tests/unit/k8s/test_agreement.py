@@ -27,7 +27,7 @@ from scintiflow.synthesizer import metrics as synthesizer_metrics
 from scintiflow.synthesizer.settings import SynthesizerSettings
 from scintiflow.telemetry import serve_probes
 from tests.images import stages
-from tests.manifests import K8S, Manifest, Overlay, containers, pod, selects
+from tests.manifests import K8S, Manifest, Overlay, containers, pod, render, selects
 from tests.ports import free_port
 
 SETTINGS: tuple[type[BaseSettings], ...] = (
@@ -248,6 +248,15 @@ def test_one_synthesizer_runs_or_as_many_as_keda_says(overlay: Overlay) -> None:
     synthesizer = overlay.workloads["synthesizer"]["spec"]
     assert synthesizer.get("replicas", "KEDA's") == ("KEDA's" if scaled else 1)
     assert synthesizer["strategy"] == {"type": "Recreate"}
+
+
+def test_the_readme_shows_what_single_node_comes_to(kubectl: str) -> None:
+    """Under "See that it works" stands every deployment of `single-node`, with all of its replicas ready."""
+    shown = re.findall(r"^(\w+) +(\d+)/(\d+) +(\d+) +(\d+)$", (K8S / "README.md").read_text(), re.MULTILINE)
+    deployments = render("single-node", kubectl).of("Deployment")
+    assert {name: {int(count) for count in counts} for name, *counts in shown} == {
+        each["metadata"]["name"]: {each["spec"]["replicas"]} for each in deployments
+    }
 
 
 def test_the_site_as_shipped_lets_nobody_in(overlay: Overlay, tmp_path: Path) -> None:
