@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
+from typing import get_args
 
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from scintiflow.classifier import metrics as classifier
+from scintiflow.inference.manifest import Precision
 from scintiflow.keeper import metrics as keeper
 from scintiflow.probe import metrics as probe
 from scintiflow.receiver import metrics as receiver
@@ -60,6 +62,7 @@ class Label:
 
 _WORD = r"[a-z][a-z_]*"
 _NAME = r"[a-z0-9][a-z0-9_-]{0,31}"
+_PRECISIONS = [each for each in get_args(Precision) if each != "auto"]
 
 LABELS: dict[str, Label] = {
     "answer": Label("`positive` or `negative`", "positive|negative"),
@@ -74,7 +77,7 @@ LABELS: dict[str, Label] = {
     "lane": Label("`interactive` (somebody waits) or `bulk`", "interactive|bulk"),
     "model": Label("the name of a model folder", _NAME),
     "outcome": Label("what became of it; each metric lists its own", _WORD),
-    "precision": Label("`bf16`, `f16` or `f32`", "bf16|f16|f32"),
+    "precision": Label("one of " + ", ".join(f"`{each}`" for each in _PRECISIONS), "|".join(_PRECISIONS)),
     "product": Label("what NVIDIA calls the GPU", r"[\w .()/+-]{1,80}"),
     "provider": Label("an execution provider of ONNX Runtime", r"[A-Za-z]+"),
     "queue": Label("`events`, `ready`, or `results:` and a destination", rf"events|ready|results:{_NAME}"),

@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from k8s.monitoring.vocabulary import LABELS, PROCESSES, Family, everything, families, gpu_families, page
+from scintiflow.inference.manifest import Precision
 
 OURS = [family for process in PROCESSES for family in families(process)] + gpu_families()
 UNITS = ("seconds", "bytes", "rows")
@@ -42,6 +44,11 @@ def test_no_name_is_taken_twice() -> None:
 def test_every_label_is_bounded() -> None:
     """Each label is in the table that says what it may hold, and the table holds no other."""
     assert {label for family in OURS for label in family.labels} == set(LABELS)
+
+
+def test_every_precision_can_be_told() -> None:
+    """The label takes whatever an operator may choose, but for the word that leaves the choice to the engine."""
+    assert {each for each in get_args(Precision) if not LABELS["precision"].allows(each)} == {"auto"}
 
 
 @pytest.mark.parametrize("identity", ["1.2.826.0.1.3680043.8.498.1", "Doe^Jane", "DOE JANE", "PAT-1234567"])
