@@ -61,7 +61,7 @@ class Deployment(BaseSettings):
     probe_interval_seconds: float | None = Field(default=None, gt=0)
     """How often the probe sends a scan round the line; where nobody says so, there is no probe."""
     probe_host: str = "127.0.0.1"
-    """Where the sender reaches the probe."""
+    """Where the sender reaches the probe, and where it sends from; where that differs, an [[allow]] table says so."""
 
     @property
     def engines(self) -> Path:
@@ -205,8 +205,7 @@ class Configuration(BaseModel):
         """
         if "probe" in self.destination:
             raise Refused("A destination is called 'probe', as the probe's own is; give it another name.")
-        loopback = host if host.startswith("127.") else None  # else it has an address of its own to send from
-        allowed = Allowed(ae_title=PROBE_TITLE, host=loopback)
+        allowed = Allowed(ae_title=PROBE_TITLE, host=host)
         destination = Destination(name="probe", ae_title=PROBE_TITLE, host=host, port=port, probe=True)
         together = {"allow": (*self.allow, allowed), "destinations": (*self.destinations, destination)}
         return Configuration(**{name: getattr(self, name) for name in Configuration.model_fields} | together)

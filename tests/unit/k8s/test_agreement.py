@@ -137,7 +137,9 @@ def test_the_probe_finds_the_line_and_is_found(overlay: Overlay) -> None:
     (probe,) = pod(overlay.workloads["probe"])["containers"]
     told = environment(overlay, probe)
     assert services[told["SCINTIFLOW_PROBE_RECEIVER"]]["spec"]["selector"] == {"app.kubernetes.io/name": "receiver"}
-    assert services[told["SCINTIFLOW_PROBE_HOST"]]["spec"]["publishNotReadyAddresses"]
+    its_own = services[told["SCINTIFLOW_PROBE_HOST"]]["spec"]
+    assert its_own["publishNotReadyAddresses"]
+    assert its_own["clusterIP"] == "None"  # its name leads to the pod's address, which it may send from
     for name in ("receiver", "keeper", "router", "sender"):
         (container,) = pod(overlay.workloads[name])["containers"]
         assert environment(overlay, container)["SCINTIFLOW_PROBE_INTERVAL_SECONDS"] == "300"

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from scintiflow.config import Allowed, Configuration
+from scintiflow.config import PROBE_TITLE, Allowed, Configuration
 from scintiflow.receiver.allowlist import allows, lines_to_add, who_may_send
 
 
@@ -24,6 +24,13 @@ from scintiflow.receiver.allowlist import allows, lines_to_add, who_may_send
 def test_title_and_host_decide(entry: Allowed, allowed: bool) -> None:
     """A title must be listed as it is written, and come from its host where one is given."""
     assert allows([entry], "PACS", "127.0.0.1") is allowed
+
+
+def test_nobody_borrows_the_title_of_the_probe() -> None:
+    """The probe is let in from where its host's name leads, and a stranger under its title from nowhere else."""
+    allowed = Configuration().with_probe("localhost", 11113).allow
+    assert allows(allowed, PROBE_TITLE, "127.0.0.1")
+    assert not allows(allowed, PROBE_TITLE, "10.0.0.6")
 
 
 @pytest.mark.parametrize("title", ["PACS", 'A "B" C', "#]["])
