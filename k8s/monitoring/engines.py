@@ -105,6 +105,10 @@ _CLASSIFIERS = Row(
         ),
     ],
 )
+_FAULTS = """
+max by (uuid) (increase(scintiflow_gpu_xid_errors_total[1h]))
+  or max by (uuid) (label_replace(changes(DCGM_FI_DEV_XID_ERRORS[1h]), "uuid", "$1", "UUID", "(.*)"))
+""".strip()
 _GPUS = Row(
     "GPUs",
     [
@@ -112,27 +116,27 @@ _GPUS = Row(
             "Busy",
             "Share of the time in which some kernel ran. High here and low in tensor cores: small batches.",
             "percentunit",
-            [Query("gpu:busy:ratio", "GPU {{gpu}}")],
+            [Query("gpu:busy:ratio", "{{uuid}}")],
         ),
         Panel(
             "Tensor cores active",
             "Share of the time in which they worked; from DCGM, or from NVML on Hopper and later.",
             "percentunit",
-            [Query("gpu:tensor_active:ratio", "GPU {{gpu}}")],
+            [Query("gpu:tensor_active:ratio", "{{uuid}}")],
         ),
         Panel(
             "Memory bandwidth",
             "Share in use. High here and low in tensor cores: the graph waits for memory.",
             "percentunit",
-            [Query("gpu:memory_bandwidth:ratio", "GPU {{gpu}}")],
+            [Query("gpu:memory_bandwidth:ratio", "{{uuid}}")],
         ),
-        Panel("Memory in use", "By whomever.", "bytes", [Query("gpu:memory_used:bytes", "GPU {{gpu}}")]),
-        Panel("Power", "What the GPU draws.", "watt", [Query("gpu:power:watts", "GPU {{gpu}}")]),
+        Panel("Memory in use", "By whomever.", "bytes", [Query("gpu:memory_used:bytes", "{{uuid}}")]),
+        Panel("Power", "What the GPU draws.", "watt", [Query("gpu:power:watts", "{{uuid}}")]),
         Panel(
             "Temperature",
             "A GPU that is too hot slows down by itself.",
             "celsius",
-            [Query("gpu:temperature:celsius", "GPU {{gpu}}")],
+            [Query("gpu:temperature:celsius", "{{uuid}}")],
         ),
         Panel(
             "Scans a second for each GPU",
@@ -148,9 +152,9 @@ _GPUS = Row(
         ),
         Panel(
             "Faults, last hour",
-            "XID errors that the driver told.",
+            "XID errors that the driver told. Of those that DCGM alone sees, a repeat of the latest is missing.",
             "short",
-            [Query("max by (gpu) (increase(scintiflow_gpu_xid_errors_total[1h]))", "GPU {{gpu}}")],
+            [Query(_FAULTS, "{{uuid}}")],
             limit=1,
         ),
     ],

@@ -190,7 +190,7 @@ keepers one is active, and the others' gauges are old: ask `scintiflow_keeper_ac
 _GPU = """## GPUs
 
 The classifier and the synthesizer say this of every NVIDIA GPU of their machine, from NVML; without a driver nothing
-of it is there. Where DCGM's exporter runs, [rules.yml](rules.yml) takes its figures instead.
+of it is there. Where DCGM's exporter runs too, [rules.yml](rules.yml) takes its figures for what NVML does not tell.
 """
 _RUNTIME = """## Every process but the receiver
 

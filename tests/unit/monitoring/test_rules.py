@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,10 @@ STANDING_BY = {'scintiflow_keeper_active{instance="keeper"}': "0x60"}
 GPU = '{gpu="0",uuid="GPU-1"}'
 BUSY, XID = f"scintiflow_gpu_busy_ratio{GPU}", f"scintiflow_gpu_xid_errors_total{GPU}"
 USED, MEMORY = f"scintiflow_gpu_memory_used_bytes{GPU}", f"scintiflow_gpu_memory_bytes{GPU}"
-DCGM = '{gpu="0",UUID="GPU-1"}'
+DCGM = '{gpu="3",UUID="GPU-1",namespace="scintiflow"}'
+FOREIGN = '{gpu="4",UUID="GPU-2",namespace="others"}'
+DCGM_XID = f"DCGM_FI_DEV_XID_ERRORS{DCGM}"
+EXPORTER = yaml.safe_load(Path("k8s/components/dcgm/exporter.yaml").read_text())["spec"]["endpoints"][0]
 
 Series = Mapping[str, str]
 
@@ -110,8 +113,12 @@ CASES = [
     Case("ScintiflowEngineStandsIn", "the CPU", {'scintiflow_classifier_engine_stands_in{model="m"}': "1x60"}, True),
     Case("ScintiflowEngineStandsIn", "as configured", {"scintiflow_synthesizer_engine_stands_in": "0x60"}, False),
     Case("ScintiflowGpuFault", "the driver told one", {XID: "0x20 1x60"}, True),
-    Case("ScintiflowGpuFault", "DCGM told one", {f"DCGM_FI_DEV_XID_ERRORS{DCGM}": "0x20 79x60"}, True),
-    Case("ScintiflowGpuFault", "none", {XID: "3x60", f"DCGM_FI_DEV_XID_ERRORS{DCGM}": "0x60"}, False),
+    Case("ScintiflowGpuFault", "DCGM told one", {DCGM_XID: "0x20 79x60"}, True),
+    Case("ScintiflowGpuFault", "NVML sees none, DCGM does", {XID: "3x60", DCGM_XID: "0x20 79x60"}, True),
+    Case("ScintiflowGpuFault", "it was long ago", {DCGM_XID: "0x10 79x60"}, False, "40m"),
+    Case("ScintiflowGpuFault", "it was before anybody asked", {DCGM_XID: "79x60"}, False),
+    Case("ScintiflowGpuFault", "somebody else's", {f"DCGM_FI_DEV_XID_ERRORS{FOREIGN}": "0x20 79x60"}, False),
+    Case("ScintiflowGpuFault", "none", {XID: "3x60", DCGM_XID: "0x60"}, False),
     Case("ScintiflowGpuMemoryFull", "nearly all is used", {USED: "79e9x60", MEMORY: "80e9x60"}, True),
     Case(
         "ScintiflowGpuMemoryFull",
@@ -123,6 +130,7 @@ CASES = [
     Case("ScintiflowGpuIdle", "a batch waits", {BUSY: "0x60", LEFT: "99x60"}, True),
     Case("ScintiflowGpuIdle", "studies wait", {BUSY: "0.01x60"} | queue(waiting="3x60"), True),
     Case("ScintiflowGpuIdle", "nothing waits", {BUSY: "0x60", LEFT: "0x60"} | queue(), False),
+    Case("ScintiflowGpuIdle", "somebody else's", {f"DCGM_FI_DEV_GPU_UTIL{FOREIGN}": "0x60", LEFT: "99x60"}, False),
     Case("ScintiflowGpuIdle", "it works", {BUSY: "0.6x60", LEFT: "99x60"}, False),
 ]  # fmt: skip
 
@@ -136,13 +144,34 @@ def test_an_alert_fires_when_it_should_and_is_silent_otherwise(
     cases = [case for case in CASES if case.alert == alert]
     assert {case.fires for case in cases} == {True, False}
     files = [_written(tmp_path / f"{step}.yml", step, cases) for step in {case.step for case in cases}]
-    run = subprocess.run([peer(PROMTOOL), "test", "rules", *files], capture_output=True, text=True, check=False)
+    _agrees(peer(PROMTOOL), *files)
+
+
+@pytest.mark.peers
+def test_a_gpu_is_one_whoever_tells_of_it(tmp_path: Path, peer: Callable[[str], str]) -> None:
+    """Where NVML and DCGM both tell of a GPU, under two numbers, each record has it once, and NVML's figure."""
+    records = {rule["record"]: rule["expr"] for rule in GROUPS[-1]["rules"] if "record" in rule}
+    names = " ".join(records.values())
+    ours = {f"{name}{GPU}": "2x9" for name in re.findall(r"scintiflow_gpu_\w+", names)}
+    theirs = {f"{name}{DCGM}": "3x9" for name in re.findall(r"DCGM_FI_\w+", names)}
+    told = {record: 1 if record == "gpu:memory_used:ratio" else 2 for record in records}
+    answers = [{"labels": f'{record}{{uuid="GPU-1"}}', "value": value} for record, value in told.items()]
+    asked = [{"expr": '{__name__=~"gpu:.+"}', "eval_time": "5m", "exp_samples": answers}]
+    test = {"interval": "1m", "input_series": _scraped(ours | theirs), "promql_expr_test": asked}
+    _agrees(peer(PROMTOOL), _file(tmp_path / "both.yml", "1m", [test]))
+
+
+def _agrees(promtool: str, *files: Path) -> None:
+    run = subprocess.run([promtool, "test", "rules", *files], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
 def _written(file: Path, step: str, cases: Iterable[Case]) -> Path:
-    tests = [_test(case) for case in cases if case.step == step]
-    file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": step, "tests": tests}))
+    return _file(file, step, [_test(case) for case in cases if case.step == step])
+
+
+def _file(file: Path, step: str, tests: Sequence[Mapping[str, Any]]) -> Path:
+    file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": step, "tests": [*tests]}))
     return file
 
 
@@ -153,9 +182,25 @@ def _test(case: Case) -> dict[str, Any]:
     return {
         "name": f"{case.alert}: {case.what}",
         "interval": case.step,
-        "input_series": [{"series": series, "values": values} for series, values in case.series.items()],
+        "input_series": _scraped(case.series),
         "promql_expr_test": [{"expr": asked, "eval_time": case.at, "exp_samples": [answer]}],
     }
+
+
+def _scraped(samples: Series) -> list[dict[str, str]]:
+    """Return what Prometheus keeps of samples: of DCGM's only what the component `dcgm` says."""
+    kept = (series for series in samples if not series.startswith("DCGM_") or _kept(series))
+    return [{"series": series, "values": samples[series]} for series in kept]
+
+
+def _kept(series: str) -> bool:
+    """Do as Prometheus does with a series, by the exporter's metricRelabelings, each of which keeps something."""
+    labels = {"__name__": series.partition("{")[0]} | dict(re.findall(r'(\w+)="(.*?)"', series))
+    assert {rule["action"] for rule in EXPORTER["metricRelabelings"]} == {"keep"}
+    return all(
+        re.fullmatch(rule["regex"], ";".join(labels.get(name, "") for name in rule["sourceLabels"]))
+        for rule in EXPORTER["metricRelabelings"]
+    )
 
 
 def test_every_alert_has_its_entry_in_the_runbook() -> None:
