@@ -47,10 +47,12 @@ def overlay() -> Overlay:
     kubectl = shutil.which("kubectl")
     if kubectl is None:
         pytest.skip("kubectl is not installed.")
-    reason = why_not(base_image(), "docker.io/library/redis:7.2-bookworm")
+    overlay = render("single-node", kubectl)
+    (redis,) = containers(overlay.workloads["redis"])
+    reason = why_not(base_image(), redis["image"])
     if reason is not None:
         pytest.skip(reason)
-    return render("single-node", kubectl)
+    return overlay
 
 
 @pytest.fixture(scope="module")

@@ -98,6 +98,13 @@ def test_every_image_is_a_target(overlay: Overlay) -> None:
             assert stages()[target].command == ["python", "-m", f"scintiflow.{name}"]
 
 
+def test_no_tag_moves(overlay: Overlay) -> None:
+    """Each image is named by a version down to its patch, which stays what it is once it is pushed."""
+    for workload in overlay.workloads.values():
+        for container in containers(workload):
+            assert re.search(r":\d+\.\d+\.\d+(-\w+)?$", container["image"])
+
+
 def test_every_process_is_deployed(overlay: Overlay) -> None:
     """There is a workload for each process that has a main, and Redis."""
     mains = {main.parent.name for main in (ROOT / "services/scintiflow").glob("*/__main__.py")}
