@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
+from redis import Redis
 
 import scintiflow
 from scintiflow.classifier import metrics as classifier_metrics
@@ -23,6 +24,7 @@ from scintiflow.receiver.settings import Settings as ReceiverSettings
 from scintiflow.router.settings import RouterSettings
 from scintiflow.sender.settings import SenderSettings
 from scintiflow.serving.bento import _GRACE_SECONDS as _SERVING_GRACE_SECONDS
+from scintiflow.stream import _GROUP, Stream
 from scintiflow.synthesizer import metrics as synthesizer_metrics
 from scintiflow.synthesizer.settings import SynthesizerSettings
 from scintiflow.telemetry import serve_probes
@@ -43,6 +45,15 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
 PROCESSES = {"receiver", "keeper", "router", "classifier", "sender", "synthesizer", "probe"}
 DICOM = {"receiver": "dicom", "probe": "probe_dicom"}
 """Processes that listen for DICOM too -> the name of the port."""
+TRIGGERS = {
+    "redis": [{"address", "listName", "listLength"}],
+    "redis-streams": [
+        {"address", "stream", "consumerGroup", "lagCount"},
+        {"address", "stream", "consumerGroup", "pendingEntriesCount"},
+    ],
+    "prometheus": [{"serverAddress", "query", "threshold"}],
+}
+"""Types of KEDA's triggers -> the sets of parameters that each is used with (https://keda.sh/docs/latest/scalers)."""
 FINAL = {*PROCESSES, "classifier-gpu", "synthesizer-gpu"}
 ROOT = Path(__file__).parents[3]
 
@@ -159,7 +170,8 @@ def test_probes_are_answered(overlay: Overlay) -> None:
     asked = {"/metrics"}
     for name in PROCESSES:
         for container in pod(overlay.workloads[name])["containers"]:
-            probes = [container[probe]["httpGet"] for probe in ("readinessProbe", "livenessProbe")]
+            assert {"readinessProbe", "livenessProbe"} <= container.keys()
+            probes = [said["httpGet"] for name, said in container.items() if name.endswith("Probe")]
             assert {probe["port"] for probe in probes} == {"http"}
             asked |= {probe["path"] for probe in probes}
     try:
@@ -225,6 +237,25 @@ def test_scaling_asks_for_what_is_counted(overlay: Overlay) -> None:
             assert set(re.findall(r"scintiflow_\w+", trigger["metadata"].get("query", ""))) <= exported
             if "pendingEntriesCount" in trigger["metadata"]:
                 assert int(trigger["metadata"]["pendingEntriesCount"]) == RouterSettings().studies_at_once
+
+
+def test_triggers_say_what_keda_reads(overlay: Overlay) -> None:
+    """Each has all parameters that KEDA asks of its type, spelt as KEDA does, and no other, which it would ignore."""
+    for scaled in overlay.of("ScaledObject"):
+        for trigger in scaled["spec"]["triggers"]:
+            assert trigger.keys() == {"type", "metadata"}
+            assert trigger["metadata"].keys() in TRIGGERS[trigger["type"]]
+
+
+def test_keda_looks_at_the_queue_of_the_routers(overlay: Overlay) -> None:
+    """Stream, group and hash in the routers' triggers are those that the queue `ready` is made of."""
+    ready = Stream(Redis(), "ready")
+    for scaled in overlay.of("ScaledObject"):
+        if scaled["spec"]["scaleTargetRef"]["name"] == "router":
+            lag, pending, bodies = (trigger["metadata"] for trigger in scaled["spec"]["triggers"])
+            assert lag["stream"] == pending["stream"] == ready._stream
+            assert lag["consumerGroup"] == pending["consumerGroup"] == _GROUP
+            assert bodies["listName"] == ready._bodies
 
 
 def _exported(metrics: ModuleType) -> set[str]:
