@@ -1,6 +1,7 @@
 """What `kubectl apply -k` sends to a cluster, rendered without one."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 K8S = Path(__file__).parents[1] / "k8s"
@@ -46,6 +48,21 @@ class Overlay:
         """Return the content of the ConfigMap whose name is generated from `name`."""
         (found,) = (each for each in self.of("ConfigMap") if each["metadata"]["name"].startswith(f"{name}-"))
         return dict(found["data"])
+
+
+def find_kubectl() -> str:
+    """Return where kubectl is, or skip, or fail where SCINTIFLOW_REQUIRE_PEERS=1 asks for all that a test needs.
+
+    Debian's is too old. SCINTIFLOW_WITHOUT_KUBECTL=1 says that it is known to be missing: then nothing is proven of
+    overlays, and nothing fails.
+    """
+    program = shutil.which("kubectl")
+    if program is not None:
+        return program
+    reason = "kubectl is not installed (1.27 or later): nothing is proven of what it would apply."
+    if os.environ.get("SCINTIFLOW_REQUIRE_PEERS") == "1" and os.environ.get("SCINTIFLOW_WITHOUT_KUBECTL") != "1":
+        pytest.fail(f"{reason} Install it, or set SCINTIFLOW_WITHOUT_KUBECTL=1.")
+    pytest.skip(reason)
 
 
 @cache

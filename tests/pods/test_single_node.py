@@ -1,6 +1,5 @@
 """The single-node overlay, played by podman from images that were built here on a stand-in base."""
 
-import shutil
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -14,7 +13,7 @@ from pynetdicom import AE
 from scintiflow.config import PORTS
 from scintiflow.dicom.c_store import c_store
 from tests.images import base_image
-from tests.manifests import Overlay, containers, render
+from tests.manifests import Overlay, containers, find_kubectl, render
 from tests.pacs import Pacs
 from tests.podman import Pods, build, facts, network, podman, why_not
 from tests.ports import free_offset, is_free
@@ -44,10 +43,7 @@ synthetic = "too"
 @pytest.fixture(scope="module")
 def overlay() -> Overlay:
     """What `kubectl apply -k k8s/overlays/single-node` sends."""
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("kubectl is not installed.")
-    overlay = render("single-node", kubectl)
+    overlay = render("single-node", find_kubectl())
     (redis,) = containers(overlay.workloads["redis"])
     reason = why_not(base_image(), redis["image"])
     if reason is not None:

@@ -1,10 +1,8 @@
 """The overlays, rendered."""
 
-import shutil
-
 import pytest
 
-from tests.manifests import OVERLAYS, TRACED, Overlay, render
+from tests.manifests import OVERLAYS, TRACED, Overlay, find_kubectl, render
 
 
 @pytest.fixture(params=(*OVERLAYS, TRACED))
@@ -15,8 +13,5 @@ def overlay(request: pytest.FixtureRequest, kubectl: str) -> Overlay:
 
 @pytest.fixture
 def kubectl() -> str:
-    """Without it, which Debian has too old a one of, nothing can be said of overlays."""
-    program = shutil.which("kubectl")
-    if program is None:
-        pytest.skip("kubectl is not installed (1.27 or later), and nothing else here renders what it would apply.")
-    return program
+    """Nothing else here renders what would be applied."""
+    return find_kubectl()
