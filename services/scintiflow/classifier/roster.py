@@ -65,6 +65,8 @@ class Roster:
     async def opened(self) -> AsyncIterator[None]:
         """Load the models one after another in the background, and let them answer until the context ends."""
         self._served = {folder.name: Served(folder.name) for folder in folders(self._models)}
+        for name in self._served:
+            metrics.GOLDEN_GATE.labels(name).set(0)
         async with AsyncExitStack() as batchers:
             loading = asyncio.create_task(self._load_all(batchers))
             try:
@@ -92,7 +94,6 @@ class Roster:
                 await self._load(served, batchers)
             except Exception as error:  # one model's trouble is not the others'
                 served.state, served.reason = "UNAVAILABLE", _reason(error)
-                metrics.GOLDEN_GATE.labels(served.name).set(0)
                 structlog.get_logger().error("model not ready", model=served.name, reason=served.reason)
 
     async def _load(self, served: Served, batchers: AsyncExitStack) -> None:
