@@ -37,11 +37,13 @@ class Classifier(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
         self.asked = 0
         """How many inferences were asked for."""
+        self.hosts: set[str] = set()
+        """Whom the questions were for, as they said."""
         self.heal()
-        super().__init__(("127.0.0.1", 0), _Answer)
+        super().__init__((address, port), _Answer)
 
     def heal(self) -> None:
         """Answer as it should."""
@@ -105,6 +107,7 @@ class _Answer(BaseHTTPRequestHandler):
         if self.path.endswith("index"):
             return self._send(json.dumps(self.server.index).encode())
         self.server.asked += 1
+        self.server.hosts.add(self.headers["Host"])
         body, length = self.server.answer(self._model)
         headers = {"Inference-Header-Content-Length": length}
         return self._send(body, headers, drips=self.server.drips(question))

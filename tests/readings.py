@@ -4,13 +4,13 @@ import hashlib
 import time
 from typing import Any
 
-import httpx
 from pydicom import Dataset
 from redis import Redis
 
 from scintiflow.config import Configuration
 from scintiflow.dicom.identity import study_folder
 from scintiflow.keeper.gather import gather
+from scintiflow.router.ask import classifier_at
 from scintiflow.router.read import Router
 from scintiflow.store import Store
 from scintiflow.stream import Delivery, Stream
@@ -21,7 +21,7 @@ PACS = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 104, "s
 def a_router(store: Store, redis: Redis, url: str, *, timeout: float = 10, **rules: Any) -> Router:
     """A router for one PACS, or with other rules."""
     configuration = Configuration.model_validate({"destinations": [PACS]} | rules)
-    client = httpx.Client(base_url=url, timeout=timeout)
+    client = classifier_at(url, timeout)
     queues = {name: Stream(redis, f"results:{name}") for name in configuration.destination}
     return Router(store, client, configuration, queues)
 

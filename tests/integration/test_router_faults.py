@@ -1,13 +1,13 @@
 """A classifier that fails in every way but one, as the router sees it: nothing wrong is kept, and studies wait."""
 
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from pydicom import dcmread
@@ -17,6 +17,7 @@ from scintiflow.contracts.v1.study_pb2 import StudyReady
 from scintiflow.decode import Decoded, decode
 from scintiflow.errors import Unavailable
 from scintiflow.records import read_findings, read_record
+from scintiflow.router.ask import classifier_at
 from scintiflow.router.classify import find, ready_models
 from scintiflow.store import Store
 from scintiflow.stream import Stream
@@ -50,7 +51,7 @@ class Scan:
 
     def asked(self, url: str, timeout: float = 10) -> list[float]:
         """Ask the classifier at `url` as the router does; return the probabilities."""
-        with httpx.Client(base_url=url, timeout=timeout) as client:
+        with classifier_at(url, timeout) as client:
             models = ready_models(client, lambda name: True)
             return [find(client, model, self.ready, self.decoded, shadow=False).probability for model in models]
 
@@ -218,6 +219,29 @@ def test_a_line_to_the_classifier_that_fails_is_left_in_time(
         assert time.monotonic() - began < 10
         line.become()
         assert scan.asked(url) == [0.75]
+
+
+def test_replicas_behind_one_name_share_the_questions(
+    scan: Scan, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three addresses that a name has, those that answer are asked in turn by chance, and a dead one is passed over;
+    every question goes on to be for the name."""
+    at = {"classifier": ["127.0.0.1", "127.0.0.2", "127.0.0.3"]}
+    monkeypatch.setattr(socket, "getaddrinfo", partial(_resolved, at, socket.getaddrinfo))
+    url = f"http://classifier:{classifier.server_port}"
+    with Classifier("127.0.0.2", classifier.server_port) as other:
+        assert [scan.asked(url) for _ in range(30)] == [[0.75]] * 30
+    assert classifier.asked + other.asked == 30
+    assert min(classifier.asked, other.asked) > 0
+    assert classifier.hosts | other.hosts == {url.removeprefix("http://")}
+    classifier.close()
+    with pytest.raises(Unavailable):
+        scan.asked(url)
+
+
+def _resolved(at: dict[str, list[str]], ask: Callable[..., Any], host: str, *rest: Any, **more: Any) -> list[Any]:
+    """Answer as the C library does, for a name as it would answer for each of its addresses."""
+    return [found for each in at.get(host, [host]) for found in ask(each, *rest, **more)]
 
 
 def test_an_answer_that_drips_delays_its_own_study_only(store: Store, redis: Redis, classifier: Classifier) -> None:

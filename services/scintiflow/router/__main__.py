@@ -2,13 +2,12 @@
 
 import socket
 
-import httpx
-
 from scintiflow.config import Deployment
 from scintiflow.decode import warm
 from scintiflow.dicom.privacy import log_names
 from scintiflow.lifetime import die_with_parent, until_stopped
 from scintiflow.records import study_of
+from scintiflow.router.ask import classifier_at
 from scintiflow.router.read import Router
 from scintiflow.router.settings import RouterSettings
 from scintiflow.store import Store
@@ -29,7 +28,7 @@ def main() -> None:
     store = Store(deployment.data)
     router = Router(
         store=store,
-        classifier=httpx.Client(base_url=url, timeout=httpx.Timeout(settings.classifier_timeout_seconds, connect=2)),
+        classifier=classifier_at(url, settings.classifier_timeout_seconds),
         configuration=configuration,
         results={name: Stream(redis, f"results:{name}") for name in configuration.destination},
         tracing=open_tracing("router", deployment.otlp_endpoint, store),
