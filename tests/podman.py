@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from tests.manifests import Manifest, Overlay, pod
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[1]
 NETWORK = "scintiflow-pods"
@@ -66,6 +67,8 @@ class Pods:
     site: str
     ports: dict[str, int]
     """Where this machine reaches a port of a pod, by "process.port"."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """What all processes are told otherwise than the overlay says."""
     played: dict[str, str] = field(default_factory=dict)
 
     def play(self, *names: str) -> None:
@@ -89,7 +92,8 @@ class Pods:
 
     def kill(self, name: str) -> None:
         """Kill -9 a process; podman starts its container again, as a kubelet would."""
-        os.kill(facts(name)["State"]["Pid"], signal.SIGKILL)
+        pid = wait_for(lambda: facts(name)["State"]["Pid"], every=1)  # 0 while it starts: that would be all of us
+        os.kill(pid, signal.SIGKILL)
 
     def restart(self, name: str, grace: int) -> None:
         """Ask a process to end, wait so long for it, and start it again."""
@@ -118,6 +122,8 @@ class Pods:
                 for each in claims
             )
         self._publish(name, pod(workload)["containers"][0])
+        for mount in pod(workload)["containers"][0]["volumeMounts"]:
+            _widen(mount)
         return [*map(self._configured, self.overlay.of("ConfigMap")), *self._new_claims(name), workload]
 
     def _publish(self, name: str, container: Manifest) -> None:
@@ -133,6 +139,8 @@ class Pods:
         changed = copy.deepcopy(configuration)
         if "scintiflow.toml" in changed["data"]:
             changed["data"]["scintiflow.toml"] = self.site
+        else:
+            changed["data"] |= self.environment
         return changed
 
     def _new_claims(self, name: str) -> list[Manifest]:
@@ -142,6 +150,12 @@ class Pods:
         used |= {each["metadata"]["name"] for each in workload["spec"].get("volumeClaimTemplates", ())}
         claims = (*self.overlay.of("PersistentVolumeClaim"), *self._claims())
         return [each for each in claims if each["metadata"]["name"] in used - _volumes()]
+
+
+def _widen(mount: Manifest) -> None:
+    """Mount all of a volume where a manifest wants a folder of it, which podman knows since 4.4: paths are the same."""
+    if folder := mount.pop("subPath", None):
+        mount["mountPath"] = mount["mountPath"].removesuffix(f"/{folder}")
 
 
 def _claimed(spec: Manifest) -> list[Manifest]:

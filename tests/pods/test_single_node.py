@@ -1,12 +1,15 @@
 """The single-node overlay, played by podman from images that were built here on a stand-in base."""
 
-import urllib.error
-import urllib.request
+import io
+import re
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
+import numpy as np
 import pytest
 from pynetdicom import AE
 
@@ -20,11 +23,11 @@ from tests.ports import free_offset, is_free
 from tests.stack import copies, send
 from tests.waiting import wait_for
 
-PROCESSES = ("classifier", "router", "sender", "keeper", "receiver")
+PROCESSES = ("classifier", "router", "sender", "keeper", "receiver", "synthesizer", "probe")
 RESULTS = 4
 """A report and a picture of each of the two models."""
 STUDIES = 12
-KILLED = {3: "router", 5: "classifier", 8: "receiver"}
+KILLED = {1: "redis", 3: "router", 5: "classifier", 6: "sender", 8: "receiver"}
 """Who is killed after which study."""
 EXAMPLES = sorted(Path("models/metastasis/examples").glob("*.dcm"))
 SITE = """
@@ -65,7 +68,8 @@ def pods(overlay: Overlay, images: dict[str, int]) -> Iterator[Pods]:
     offset = free_offset()
     ports = {f"{name}.http": PORTS[name] + offset for name in PROCESSES} | {"receiver.dicom": PORTS["dicom"] + offset}
     with network():
-        pods = Pods(overlay, SITE.format(host="host.containers.internal", port=PORTS["dicom"] + offset + 1), ports)
+        site = SITE.format(host="host.containers.internal", port=PORTS["dicom"] + offset + 1)
+        pods = Pods(overlay, site, ports, {"SCINTIFLOW_PROBE_INTERVAL_SECONDS": "10"})
         try:
             pods.play("redis", *PROCESSES)
             wait_for(lambda: all(is_ready(ports[f"{name}.http"]) for name in PROCESSES), seconds=300, every=1)
@@ -84,9 +88,8 @@ def pacs(pods: Pods) -> Iterator[Pacs]:
 def is_ready(port: int) -> bool:
     """Tell whether a process says that it is ready."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5).is_success
+    except httpx.TransportError:
         return False
 
 
@@ -117,8 +120,8 @@ def test_a_container_may_do_nothing_but_its_work(pods: Pods) -> None:
 
 
 def test_every_study_comes_back_once_whatever_restarts(pods: Pods, pacs: Pacs) -> None:
-    """While studies stream in, router, classifier and receiver are killed: the results of each study are at the PACS in
-    the end, each of them once, and the routers' queue is empty."""
+    """While studies stream in, Redis, router, classifier, sender and receiver are killed: the results of each study are
+    at the PACS in the end, each of them once, and the routers' queue runs empty."""
     studies = copies(EXAMPLES, STUDIES)
     for number, study in enumerate(studies):
         assert wait_for(lambda study=study: stored(pods, study), seconds=120, every=1)
@@ -128,7 +131,7 @@ def test_every_study_comes_back_once_whatever_restarts(pods: Pods, pacs: Pacs) -
     wait_for(lambda: len(pacs.objects) >= RESULTS * len(studies), seconds=600, every=1)
     found = Counter(str(dataset.StudyInstanceUID) for dataset in pacs.datasets())
     assert found == dict.fromkeys(wanted, RESULTS)
-    assert pods.inside("redis", "redis-cli", "HLEN", "scintiflow:ready:bodies") == "0"
+    wait_for(lambda: pods.inside("redis", "redis-cli", "HLEN", "scintiflow:ready:bodies") == "0", seconds=60, every=1)
 
 
 def stored(pods: Pods, study: object) -> bool:
@@ -137,6 +140,29 @@ def stored(pods: Pods, study: object) -> bool:
         return send(pods.ports["receiver.dicom"], [study]) == [0]
     except AssertionError:
         return False
+
+
+def test_the_probe_comes_back(pods: Pods) -> None:
+    """A scan of the probe's own goes round all processes after they were killed, and its report finds the probe."""
+    before = rounds_returned(pods)
+    wait_for(lambda: rounds_returned(pods) > before, seconds=180, every=1)
+
+
+def rounds_returned(pods: Pods) -> float:
+    """Return how many of the probe's scans have come back."""
+    told = httpx.get(f"http://127.0.0.1:{pods.ports['probe.http']}/metrics", timeout=30).text
+    (count,) = re.findall(r'^scintiflow_probe_rounds_total\{outcome="returned"\} (\S+)$', told, re.MULTILINE)
+    return float(count)
+
+
+def test_the_synthesizer_draws(pods: Pods) -> None:
+    """Asked for a scan, it answers with one of two views."""
+    asked = {"label": "normal", "count": 1, "seed": 1, "format": "npz"}
+    url = f"http://127.0.0.1:{pods.ports['synthesizer.http']}/v1/generate"
+    answer = httpx.post(url, json=asked, timeout=180).raise_for_status()
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".npz"))
+        assert np.load(io.BytesIO(archive.read(name)))["counts"].shape == (2, 1024, 256)
 
 
 def test_a_receiver_that_stops_lets_an_open_association_end(pods: Pods) -> None:
@@ -157,6 +183,11 @@ def test_a_receiver_that_stops_lets_an_open_association_end(pods: Pods) -> None:
 
 def test_keda_can_tell_how_much_waits(pods: Pods) -> None:
     """Redis 7 knows the lag of the routers' group after all this; KEDA takes a null for nothing to do."""
-    said = pods.inside("redis", "redis-cli", "XINFO", "GROUPS", "scintiflow:ready").split()
-    assert said[said.index("lag") + 1] == "0"
-    assert said[said.index("name") + 1] == "workers"
+    wait_for(lambda: group(pods).get("lag") == "0", seconds=60, every=1)
+    assert group(pods)["name"] == "workers"
+
+
+def group(pods: Pods) -> dict[str, str]:
+    """Return what Redis says of the routers' group."""
+    said = pods.inside("redis", "redis-cli", "XINFO", "GROUPS", "scintiflow:ready").splitlines()
+    return dict(zip(said[::2], said[1::2], strict=False))  # a null at the end is an empty line
