@@ -17,6 +17,7 @@ import scintiflow
 from scintiflow.classifier import metrics as classifier_metrics
 from scintiflow.classifier.settings import ClassifierSettings
 from scintiflow.config import PORTS, Deployment, read_configuration
+from scintiflow.inference.engine import _SIZES
 from scintiflow.keeper.settings import KeeperSettings
 from scintiflow.probe.settings import ProbeSettings
 from scintiflow.receiver.crew import _GRACE_SECONDS
@@ -193,6 +194,8 @@ def test_prometheus_finds_every_process(overlay: Overlay) -> None:
         found = [each for each in overlay.of("Service") if selects(selector, each["metadata"]["labels"])]
         (endpoint,) = monitor["spec"]["endpoints"]
         assert endpoint["path"] == "/metrics"
+        pending = {"sourceLabels": ["__meta_kubernetes_pod_phase"], "regex": "Pending", "action": "drop"}
+        assert pending in endpoint["relabelings"]  # it builds engines, and is not down
         assert {each["metadata"]["labels"][monitor["spec"]["jobLabel"]] for each in found} == {"scintiflow"}
         assert {each["metadata"]["name"]: _port(each, endpoint["port"]) for each in found} == {
             name: PORTS[name] for name in PROCESSES
@@ -239,6 +242,19 @@ def test_scaling_asks_for_what_is_counted(overlay: Overlay) -> None:
                 assert int(trigger["metadata"]["pendingEntriesCount"]) == RouterSettings().studies_at_once
 
 
+def test_another_classifier_is_asked_for_when_batches_are_full(overlay: Overlay) -> None:
+    """One replica has an engine of each model at work and half a batch waiting for each; routers, as many as there may
+    be, have enough in hand that the last replica is asked for."""
+    scaled = {each["spec"]["scaleTargetRef"]["name"]: each["spec"] for each in overlay.of("ScaledObject")}
+    if not scaled:
+        return
+    rows = len(shipped()) * _SIZES["tensorrt" if overlay.name == "gpu" else "cpu"][-1]
+    (trigger,) = scaled["classifier"]["triggers"]
+    assert int(trigger["metadata"]["threshold"]) == len(shipped()) + rows / 2
+    in_hand = scaled["router"]["maxReplicaCount"] * RouterSettings().studies_at_once
+    assert in_hand > (rows + rows / 2) * (scaled["classifier"]["maxReplicaCount"] - 1)
+
+
 def test_triggers_say_what_keda_reads(overlay: Overlay) -> None:
     """Each has all parameters that KEDA asks of its type, spelt as KEDA does, and no other, which it would ignore."""
     for scaled in overlay.of("ScaledObject"):
@@ -276,10 +292,14 @@ def test_what_every_replica_tells_is_never_summed() -> None:
 
 def test_engines_are_built_of_every_model(overlay: Overlay) -> None:
     """Where engines are built before a classifier starts, they are those of all classifiers that ship."""
-    ship = {manifest.parent.name for manifest in (ROOT / "models").glob("*/manifest.toml")} - {"generator"}
     for container in pod(overlay.workloads["classifier"]).get("initContainers", ()):
         assert container["command"][:3] == ["scintiflow", "models", "build"]
-        assert set(container["command"][3:]) == ship
+        assert set(container["command"][3:]) == shipped()
+
+
+def shipped() -> set[str]:
+    """Return the classifiers that ship."""
+    return {manifest.parent.name for manifest in (ROOT / "models").glob("*/manifest.toml")} - {"generator"}
 
 
 def test_one_synthesizer_runs_or_as_many_as_keda_says(overlay: Overlay) -> None:

@@ -208,7 +208,7 @@ def test_every_alert_has_its_entry_in_the_runbook() -> None:
     headings = [line[3:] for line in (MONITORING / "RUNBOOK.md").read_text().splitlines() if line.startswith("## ")]
     assert headings == list(ALERTS)
     for name, rule in ALERTS.items():
-        assert rule["annotations"]["runbook"] == f"k8s/monitoring/RUNBOOK.md#{name.lower()}"
+        assert rule["annotations"]["runbook_url"] == f"k8s/monitoring/RUNBOOK.md#{name.lower()}"
         assert rule["labels"]["severity"] in ("page", "ticket")
 
 
