@@ -119,10 +119,12 @@ class Goal:
         return {"goal": self.name, "met": self.met(), **said, **summary(self.values)}
 
     def sentence(self) -> str:
-        """Say that it is missed."""
+        """Say whether it is held."""
         bound = f"at least {self.least:g}" if self.least is not None else f"at most {self.most:g}"
         seen = f"{statistics.median(self.values):.2f} ({min(self.values):.2f} to {max(self.values):.2f})"
-        return f"Missed: {self.name} is {seen}, not {bound}."
+        return (
+            f"Held: {self.name} is {seen}, {bound}." if self.met() else f"Missed: {self.name} is {seen}, not {bound}."
+        )
 
 
 def parser(purpose: str) -> argparse.ArgumentParser:
