@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydicom.charset import default_encoding
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from scintiflow.dicom.identity import EQUIPMENT, IMPLEMENTATION_UID, IMPLEMENTATION_VERSION, result_uid, series_uid
@@ -88,7 +89,7 @@ def settle(result: Dataset) -> Dataset:
     from the top finds them all. Items of the scan keep the encoding that they were read in.
     """
     for element in result.elements():
-        for item in element.value if element.VR == "SQ" else ():
+        for item in element.value if isinstance(element.value, Items) else ():
             if settle(item).original_encoding == (None, None):
                 item.set_original_encoding(False, True, default_encoding)
     return result
