@@ -1,7 +1,8 @@
 """What `benchmarks.engines` measures: engines, the one to compare with, and what none of them beats."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -9,13 +10,14 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 
+from benchmarks.contender import Contender, Run, noise
+from benchmarks.torch_contenders import compiled, gpu_peak
 from scintiflow.classifier.settings import ClassifierSettings
 from scintiflow.errors import Refused
+from scintiflow.inference import gpu
 from scintiflow.inference.engine import INPUTS, check_golden, open_engine
 from scintiflow.inference.manifest import EngineChoice, Manifest
-from scintiflow.inference.session import EngineFacts, Floats, open_sessions
-
-Run = Callable[[], object]
+from scintiflow.inference.session import EngineFacts, open_sessions
 
 CHOICES = (
     EngineChoice(name="openvino", precision="f32"),
@@ -29,29 +31,20 @@ ON_GPU = (1, 4, 16, 64, 256)
 _SIDE, _PRODUCTS = 1024, 64  # small enough for the caches, and so many that what comes before and after is nothing
 
 
-@dataclass(frozen=True)
-class Contender:
-    """A graph on an engine."""
-
-    name: str
-    precision: str
-    rows: Sequence[int]
-    """The batches that it is measured with."""
-    flop: float
-    """Multiplications and additions of a row."""
-    open: Callable[[int], Run]
-    """Rows in a batch -> what runs one."""
-
-
 def engines(manifest: Manifest, flop: float, batches: Sequence[int], screen: Console) -> list[Contender]:
     """Return every engine of this machine that reproduces the golden outputs; say of the rest why not."""
+    ways: dict[str, Callable[[], Contender]] = {
+        f"{choice.name}, {choice.precision}, {choice.device}": partial(_engine, manifest, choice, flop, batches)
+        for choice in CHOICES
+    }
+    ways["onnxruntime as it comes, f32, cuda"] = partial(plain_cuda, manifest, flop, ON_GPU)
+    ways["torch.compile, f16, cuda"] = partial(compiled, manifest, flop, ON_GPU)
     found = []
-    for choice in CHOICES:
+    for name, way in ways.items():
         try:
-            found.append(_engine(manifest.run_by(choice), flop, batches))
+            found.append(way())
         except Refused as refused:
-            said = f"Left out: {choice.name}, {choice.precision}, {choice.device}. {refused}"
-            screen.print(said, style="dim", markup=False)
+            screen.print(f"Left out: {name}. {refused}", style="dim", markup=False)
     return found
 
 
@@ -63,13 +56,24 @@ def served(manifest: Manifest) -> str:
 def baseline(manifest: Manifest, flop: float, batches: Sequence[int]) -> Contender:
     """Return ONNX Runtime in float32 on the CPU with all its defaults: what somebody gets who just runs the graph."""
     session = onnxruntime.InferenceSession(manifest.graph(), providers=["CPUExecutionProvider"])
-    names = [port.name for port in session.get_inputs()]
+    name = f"onnxruntime {onnxruntime.__version__} f32 as it comes, CPU"
+    return Contender(name, "f32", batches, flop, partial(_plain, session))
 
-    def opened(rows: int) -> Run:
-        given = noise({name: INPUTS[name] for name in names}, rows)
-        return lambda: session.run(None, given)
 
-    return Contender(f"onnxruntime {onnxruntime.__version__} f32 as it comes, CPU", "f32", batches, flop, opened)
+def plain_cuda(manifest: Manifest, flop: float, batches: Sequence[int]) -> Contender:
+    """Return ONNX Runtime in float32 on a GPU with all its defaults, which record no graph of kernels.
+
+    Raises:
+        Refused: this machine has no GPU for it.
+    """
+    if reason := gpu.missing("cuda"):
+        raise Refused(reason)
+    provider = "CUDAExecutionProvider"
+    session = onnxruntime.InferenceSession(manifest.graph(), providers=[provider])
+    if provider not in session.get_providers():  # it falls back unasked
+        raise Refused("ONNX Runtime does not get the GPU.")
+    name = f"onnxruntime {onnxruntime.__version__} f32 as it comes, {gpu.first_gpu().name}"
+    return Contender(name, "f32", batches, flop, partial(_plain, session), on_gpu=True)
 
 
 def peak() -> Contender:
@@ -89,28 +93,37 @@ def peak() -> Contender:
     return Contender("products of matrices, bf16, CPU", "bf16", (_SIDE,), 2.0 * _PRODUCTS * _SIDE**2, opened)
 
 
-def noise(shapes: dict[str, tuple[int, ...]], rows: int) -> dict[str, Floats]:
-    """Return a batch of noise; how long an engine takes does not depend on what is in the picture."""
-    chance = np.random.default_rng(1)
-    return {name: chance.random((rows, *shape), np.float32) for name, shape in shapes.items()}
+def peaks() -> list[Contender]:
+    """Return what reaches the peak of this machine's CPU in bf16 and of its GPU in f16, where it has them."""
+    found = []
+    for way in (peak, gpu_peak):
+        with suppress(Refused):
+            found.append(way())
+    return found
 
 
-def _engine(manifest: Manifest, flop: float, batches: Sequence[int]) -> Contender:
+def _plain(session: onnxruntime.InferenceSession, rows: int) -> Run:
+    given = noise({port.name: INPUTS[port.name] for port in session.get_inputs()}, rows)
+    return lambda: session.run(None, given)
+
+
+def _engine(manifest: Manifest, choice: EngineChoice, flop: float, batches: Sequence[int]) -> Contender:
     """Return an engine that has passed the golden gate.
 
     Raises:
         Refused: it has not, or this machine has it not.
     """
-    choice, engine = manifest.engine, open_engine(manifest)
+    manifest = manifest.run_by(choice)
+    engine, on_gpu = open_engine(manifest), choice.device != "cpu"
     check_golden(engine, manifest)
 
     def opened(rows: int) -> Run:
         session = open_sessions(manifest.graph(), choice, lambda _: (rows,))[rows]
-        given = noise(dict(session.inputs), rows)
+        given = noise(session.inputs, rows)
         return lambda: session.run(given)
 
     facts = engine.describe()
-    return Contender(_name(facts), facts.precision, batches if choice.device == "cpu" else ON_GPU, flop, opened)
+    return Contender(_name(facts), facts.precision, ON_GPU if on_gpu else batches, flop, opened, on_gpu)
 
 
 def _name(facts: EngineFacts) -> str:

@@ -3,8 +3,9 @@
 `python -m benchmarks.engines [--model DIR] [--quick] [--json FILE]`, from the repository's root, on a machine that does
 nothing else. Everything takes turns in one run, so what carries over is the ratio to ONNX Runtime in float32 on the CPU
 with one scan at a time, which is what somebody gets who exports a graph and runs it. TFLOP/s count the multiplications
-and additions of the graph's convolutions; the peak is what products of matrices in bf16 reach in the same rounds. An
-engine that does not reproduce the model's golden outputs is not measured.
+and additions of the graph's convolutions; the peak is what products of matrices reach in the same rounds, in bf16 on a
+CPU, in f16 on a GPU. Beside the engines of the project, which are measured only where they reproduce the model's golden
+outputs, a GPU runs what else one would pick: ONNX Runtime as it comes, and torch.compile.
 """
 
 import argparse
@@ -22,10 +23,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.contenders import Contender, Run, baseline, engines, peak, served
+from benchmarks.contender import Contender, Run
+from benchmarks.contenders import baseline, engines, peaks, served
 from benchmarks.contest import Goal, summary
 from benchmarks.provenance import provenance
-from scintiflow.errors import Refused
 from scintiflow.inference.manifest import load
 from tests.stack import SHIPPED
 
@@ -97,29 +98,23 @@ def main() -> None:
         report = headline(results, served(manifest)) | {"goals": [goal.told() for goal in goals]}
         report |= {"model": manifest.name, "digest": manifest.digest, "gflop_a_scan": flop / 1e9}
         report |= {"ways": {f"{each.contender.name}, batch {each.rows}": each.figures() for each in results}}
-        report |= provenance("openvino", "onnxruntime", "onnxruntime-gpu", "numpy")
+        report |= provenance("openvino", "onnxruntime", "onnxruntime-gpu", "torch", "numpy")
         arguments.json.write_text(json.dumps(report, indent=1))
 
 
-def measure(base: Contender, contenders: Sequence[Contender], tops: Sequence[Case], rounds: int) -> list[Result]:
+def measure(base: Contender, contenders: Sequence[Contender], tops: Sequence[Contender], rounds: int) -> list[Result]:
     """Measure one size of batches after the other: sessions for all of them would not fit into memory together."""
     everybody = [base, *contenders]
     results = []
     for rows in track(sorted({rows for each in everybody for rows in each.rows}), "batches"):
         present = [(each, rows) for each in everybody if rows in each.rows]
-        found = in_turns(dict.fromkeys([(base, 1), *tops, *present]), rounds)
-        top = [rate * each.flop for each, size in tops for rate in found[each, size]]
-        results += [Result(each, rows, found[each, rows], found[base, 1], top) for each, rows in present]
+        beside = [(each, size) for each in tops for size in each.rows]
+        found = in_turns(dict.fromkeys([(base, 1), *beside, *present]), rounds)
+        top = {each.on_gpu: [rate * each.flop for rate in found[each, size]] for each, size in beside}
+        results += [
+            Result(each, rows, found[each, rows], found[base, 1], top.get(each.on_gpu, ())) for each, rows in present
+        ]
     return results
-
-
-def peaks() -> list[Case]:
-    """Return what reaches the peak of this machine's bf16, if it has any."""
-    try:
-        found = peak()
-    except Refused:
-        return []
-    return [(found, rows) for rows in found.rows]
 
 
 def in_turns(cases: Iterable[Case], rounds: int) -> dict[Case, list[float]]:

@@ -3,11 +3,16 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
 from rich.console import Console
 
-from benchmarks.contenders import Contender, baseline, engines
-from benchmarks.engines import Result, goals_of, headline, in_turns, measure, peaks
+from benchmarks.contender import Contender
+from benchmarks.contenders import baseline, engines, peaks, plain_cuda
+from benchmarks.engines import Result, goals_of, headline, in_turns, measure
 from benchmarks.provenance import provenance
+from benchmarks.torch_contenders import compiled, gpu_peak
+from scintiflow.errors import Refused
 from scintiflow.inference.manifest import load
 from tests.graphs import model_folder
 
@@ -71,7 +76,14 @@ def test_everything_that_the_benchmark_opens_on_this_machine_runs(tmp_path: Path
     """OpenVINO takes turns with ONNX Runtime as it comes and, where there is bf16, with products of matrices."""
     manifest = load(model_folder(tmp_path))
     found = engines(manifest, 1.0, (1,), Console(quiet=True))
-    rates = in_turns([(baseline(manifest, 1.0, (1,)), 1), *peaks(), *((each, 1) for each in found)], 1)
+    rates = in_turns(
+        [
+            (baseline(manifest, 1.0, (1,)), 1),
+            *((each, each.rows[0]) for each in peaks()),
+            *((each, 1) for each in found),
+        ],
+        1,
+    )
     assert all(rate > 0 for (rate,) in rates.values())
     assert any(each.name.startswith("openvino") for each in found)
 
@@ -80,3 +92,13 @@ def test_a_package_that_is_not_installed_has_no_version() -> None:
     """With the extra gpu ONNX Runtime has another name, and OpenVINO is not there."""
     versions = provenance("numpy", "no-such-package")["packages"]
     assert versions == {"numpy": np.__version__, "no-such-package": None}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_what_needs_a_gpu_is_left_out_without_one(tmp_path: Path) -> None:
+    """Nothing of it is measured, and each says what is missing."""
+    manifest = load(model_folder(tmp_path))
+    for way in (lambda: plain_cuda(manifest, 1.0, (1,)), lambda: compiled(manifest, 1.0, (1,)), gpu_peak):
+        with pytest.raises(Refused):
+            way()
+    assert not any(each.on_gpu for each in (*peaks(), *engines(manifest, 1.0, (1,), Console(quiet=True))))
