@@ -23,6 +23,7 @@ from benchmarks.servers import (
     Server,
     bare_engine,
     golden_scan,
+    in_bulk,
     ours,
     rival,
     version_of,
@@ -119,10 +120,12 @@ class Goal:
         return {"goal": self.name, "met": self.met(), **said, **summary(self.values)}
 
     def sentence(self) -> str:
-        """Say that it is missed."""
+        """Say whether it is held."""
         bound = f"at least {self.least:g}" if self.least is not None else f"at most {self.most:g}"
         seen = f"{statistics.median(self.values):.2f} ({min(self.values):.2f} to {max(self.values):.2f})"
-        return f"Missed: {self.name} is {seen}, not {bound}."
+        return (
+            f"Held: {self.name} is {seen}, {bound}." if self.met() else f"Missed: {self.name} is {seen}, not {bound}."
+        )
 
 
 def parser(purpose: str) -> argparse.ArgumentParser:
@@ -136,8 +139,11 @@ def parser(purpose: str) -> argparse.ArgumentParser:
     return understood
 
 
-def hold(model: Path, arguments: argparse.Namespace, screen: Console) -> Contest:
-    """Run every server that this machine has with the model in a folder, and load them in turns."""
+def hold(model: Path, arguments: argparse.Namespace, screen: Console, *, bulk: Sequence[int] = ()) -> Contest:
+    """Run every server that this machine has with the model in a folder, and load them in turns.
+
+    Ours is also asked for several scans in one request, as many as `bulk` says, one request at a time.
+    """
     require_wrk()
     contest = Contest(load_manifest(model))
     plan = QUICK if arguments.quick else FULL
@@ -147,8 +153,12 @@ def hold(model: Path, arguments: argparse.Namespace, screen: Console) -> Contest
         servers = _started(stack, contest, wanted, Environments(arguments.rivals, arguments.triton), screen)
         contest.idle_cores = {name: cores(server, 1.0) for name, server in servers.items()}
         seconds = max(plan.seconds, int(plan.scans * _warm(engine, servers)))
+        scan = golden_scan(contest.manifest)
+        bulky = [in_bulk(servers[OURS], model, scan, scans) for scans in bulk]
         for number in track(range(plan.rounds), "rounds"):
             _one_round(contest, engine, servers, number, seconds, burst=number < plan.bursts)
+            for server in bulky:
+                _ask_in_bulk(contest, engine, server, seconds)
     return contest
 
 
@@ -181,14 +191,22 @@ def _one_round(
     burst: bool,
 ) -> None:
     """Load everybody in turns; who begins changes from round to round."""
-    names = list(servers)
+    names = [ENGINE, *servers]
     order = names[number % len(names) :] + names[: number % len(names)]
     for load, scans in zip(LOADS, AT_ONCE, strict=True):
-        contest.keep(load, ENGINE, engine_turn(engine, scans, seconds))
         for name in order:
-            contest.keep(load, name, steady_turn(servers[name], scans, seconds))
+            alone = name == ENGINE
+            turn = engine_turn(engine, scans, seconds) if alone else steady_turn(servers[name], scans, seconds)
+            contest.keep(load, name, turn)
     for name in order if burst else ():
-        contest.keep(BURST, name, burst_turn(servers[name], CROWD))
+        if name != ENGINE:
+            contest.keep(BURST, name, burst_turn(servers[name], CROWD))
+
+
+def _ask_in_bulk(contest: Contest, engine: BareEngine, server: Server, seconds: int) -> None:
+    load = f"{server.question.scans} in one request"
+    contest.keep(load, ENGINE, engine_turn(engine, server.question.scans, seconds))
+    contest.keep(load, OURS, steady_turn(server, 1, seconds))
 
 
 def falsely_refused(bursts: Sequence[Turn], *, engine_ms: float, patience: float) -> int:

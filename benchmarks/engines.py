@@ -3,16 +3,19 @@
 `python -m benchmarks.engines [--model DIR] [--quick] [--json FILE]`, from the repository's root, on a machine that does
 nothing else. Everything takes turns in one run, so what carries over is the ratio to ONNX Runtime in float32 on the CPU
 with one scan at a time, which is what somebody gets who exports a graph and runs it. TFLOP/s count the multiplications
-and additions of the graph's convolutions. An engine that does not reproduce the model's golden outputs is not measured.
+and additions of the graph's convolutions; the peak is what products of matrices reach in the same rounds, in bf16 on a
+CPU, in f16 on a GPU. Beside the engines of the project, which are measured only where they reproduce the model's golden
+outputs, a GPU runs what else one would pick: ONNX Runtime as it comes, and torch.compile.
 """
 
 import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,27 +23,21 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.contender import Contender, Run
+from benchmarks.contenders import baseline, engines, peaks, served
+from benchmarks.contest import Goal, summary
 from benchmarks.provenance import provenance
-from scintiflow.errors import Refused
-from scintiflow.inference.engine import INPUTS, check_golden, open_engine
-from scintiflow.inference.manifest import EngineChoice, Manifest, load
-from scintiflow.inference.session import Session, open_sessions
+from scintiflow.inference.manifest import load
 from tests.stack import SHIPPED
 
-BASELINE = EngineChoice(name="onnxruntime", precision="f32")
-OTHERS = (
-    EngineChoice(name="openvino", precision="f32"),
-    EngineChoice(name="openvino", precision="bf16"),
-    EngineChoice(name="openvino", precision="int8"),
-    EngineChoice(name="onnxruntime", precision="f32", device="cuda"),
-    EngineChoice(name="onnxruntime", precision="f16", device="cuda"),
-    EngineChoice(name="onnxruntime", precision="f16", device="tensorrt"),
-)
+LEAST = {"bf16": 8.0, "int8": 15.0}
+"""Precision -> how many times as fast as the baseline it should be, one scan at a time."""
+_REST_SECONDS = 0.02  # threads of the one before spin on for a moment
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How often each is measured, and in which batches."""
+    """How often each is measured, and in which batches on a CPU."""
 
     rounds: int
     batches: tuple[int, ...]
@@ -48,16 +45,40 @@ class Plan:
 
 FULL = Plan(7, (1, 4, 8))
 QUICK = Plan(2, (1, 4))
-ON_GPU = (1, 4, 16, 64, 256)
+
+Case = tuple[Contender, int]
+"""Who runs, and how many rows at a time."""
 
 
 @dataclass(frozen=True)
-class Way:
-    """A graph on an engine, for batches of so many scans."""
+class Result:
+    """An engine with batches of one size, and what was measured in the same rounds: rows a second, a value a round."""
 
-    name: str
+    contender: Contender
     rows: int
-    run: Callable[[], object]
+    rates: Sequence[float]
+    baseline: Sequence[float]
+    peak: Sequence[float] = ()
+    """In operations a second; empty where there is none."""
+
+    def ratios(self) -> list[float]:
+        """Return how many times as many scans a second as the baseline's, one at a time."""
+        return [rate / base for rate, base in zip(self.rates, self.baseline, strict=True)]
+
+    def figures(self) -> dict[str, Any]:
+        """Return what was found, as medians; of the milliseconds also the range."""
+        taken = [1e3 * self.rows / rate for rate in self.rates]
+        rate, flop = statistics.median(self.rates), self.contender.flop
+        shares = [flop * rate / peak for rate, peak in zip(self.rates, self.peak, strict=False)]
+        return {
+            "ms": statistics.median(taken),
+            "ms_min": min(taken),
+            "ms_max": max(taken),
+            "scans_a_second": rate,
+            "tflops": rate * flop / 1e12,
+            "share_of_peak": statistics.median(shares) if shares else None,
+            "ratio_to_ort_fp32_batch1": statistics.median(self.ratios()),
+        }
 
 
 def main() -> None:
@@ -67,63 +88,46 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="2 rounds with batches of 1 and 4")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     arguments = parser.parse_args()
-    manifest, screen = load(arguments.model), Console()
-    ways = opened(manifest, QUICK if arguments.quick else FULL, screen)
-    seconds = measure(ways, QUICK if arguments.quick else FULL)
-    flops = operations(manifest.graph())
-    show(manifest, ways, seconds, flops, screen)
+    manifest, screen, plan = load(arguments.model), Console(), QUICK if arguments.quick else FULL
+    flop = operations(manifest.graph())
+    base = baseline(manifest, flop, plan.batches)
+    results = measure(base, engines(manifest, flop, plan.batches, screen), peaks(), plan.rounds)
+    goals = goals_of(results)
+    show(results, goals, f"{manifest.name} {manifest.version}, {flop / 1e9:.0f} GFLOP a scan", screen)
     if arguments.json:
-        figures = {f"{way.name}, batch {way.rows}": _figures(way, ways, seconds, flops) for way in ways}
-        fastest = max(figure["ratio_to_ort_fp32_batch1"] for figure in figures.values())
-        report = {"ratio_to_ort_fp32_batch1": fastest, "model": manifest.name, "digest": manifest.digest}
-        report |= {"gflop_a_scan": flops / 1e9, "ways": figures}
-        arguments.json.write_text(json.dumps(report | provenance("openvino", "onnxruntime", "numpy"), indent=1))
+        report = headline(results, served(manifest)) | {"goals": [goal.told() for goal in goals]}
+        report |= {"model": manifest.name, "digest": manifest.digest, "gflop_a_scan": flop / 1e9}
+        report |= {"ways": {f"{each.contender.name}, batch {each.rows}": each.figures() for each in results}}
+        report |= provenance("openvino", "onnxruntime", "onnxruntime-gpu", "torch", "numpy")
+        arguments.json.write_text(json.dumps(report, indent=1))
 
 
-def opened(manifest: Manifest, plan: Plan, screen: Console) -> list[Way]:
-    """Open everything that this machine has and that reproduces the golden outputs; say of the rest why not.
-
-    Raises:
-        Refused: the baseline itself does not.
-    """
-    ways = openings(manifest, BASELINE, plan)
-    for choice in OTHERS:
-        try:
-            ways += openings(manifest, choice, plan)
-        except Refused as refused:
-            said = f"Left out: {choice.name}, {choice.precision}, {choice.device}. {refused}"
-            screen.print(said, style="dim", markup=False)
-    return ways
-
-
-def openings(manifest: Manifest, choice: EngineChoice, plan: Plan) -> list[Way]:
-    """Open one engine for each size of batches, once it has passed the golden gate."""
-    manifest = manifest.run_by(choice)
-    engine = open_engine(manifest)
-    check_golden(engine, manifest)
-    facts = engine.describe()
-    sizes = plan.batches if choice.device == "cpu" else ON_GPU
-    sessions = open_sessions(manifest.graph(), choice, lambda _: sizes)
-    name = f"{facts.engine} {facts.precision}, {facts.device}"
-    return [Way(name, rows, runner(session, rows)) for rows, session in sessions.items()]
+def measure(base: Contender, contenders: Sequence[Contender], tops: Sequence[Contender], rounds: int) -> list[Result]:
+    """Measure one size of batches after the other: sessions for all of them would not fit into memory together."""
+    everybody = [base, *contenders]
+    results = []
+    for rows in track(sorted({rows for each in everybody for rows in each.rows}), "batches"):
+        present = [(each, rows) for each in everybody if rows in each.rows]
+        beside = [(each, size) for each in tops for size in each.rows]
+        found = in_turns(dict.fromkeys([(base, 1), *beside, *present]), rounds)
+        top = {each.on_gpu: [rate * each.flop for rate in found[each, size]] for each, size in beside}
+        results += [
+            Result(each, rows, found[each, rows], found[base, 1], top.get(each.on_gpu, ())) for each, rows in present
+        ]
+    return results
 
 
-def runner(session: Session, rows: int) -> Callable[[], object]:
-    """Return what runs a batch of noise; how long an engine takes does not depend on what is in the picture."""
-    chance = np.random.default_rng(1)
-    given = {name: chance.random((rows, *INPUTS[name]), np.float32) for name in session.inputs}
-    return lambda: session.run(given)
-
-
-def measure(ways: list[Way], plan: Plan) -> dict[Way, list[float]]:
-    """Return the seconds of each way, a value a round, in turns."""
-    seconds = {way: list[float]() for way in ways}
-    for way in ways:
-        way.run()
-    for _ in track(range(plan.rounds), "rounds"):
-        for way in ways:
-            seconds[way].append(timed(way.run))
-    return seconds
+def in_turns(cases: Iterable[Case], rounds: int) -> dict[Case, list[float]]:
+    """Open all, and return the rows a second of each, a value a round."""
+    runs = {(contender, rows): contender.open(rows) for contender, rows in cases}
+    for run in runs.values():
+        run()
+    rates: dict[Case, list[float]] = {case: [] for case in runs}
+    for _ in range(rounds):
+        for case, run in runs.items():
+            time.sleep(_REST_SECONDS)
+            rates[case].append(case[1] / timed(run))
+    return rates
 
 
 def operations(graph: bytes) -> float:
@@ -137,42 +141,56 @@ def operations(graph: bytes) -> float:
     return float(sum(2 * np.prod(shapes[node.output[0]]) * np.prod(shapes[node.input[1]][1:]) for node in convolutions))
 
 
-def timed(run: Callable[[], object]) -> float:
+def timed(run: Run) -> float:
     """Return how long something takes, in seconds."""
     began = time.perf_counter()
     run()
     return time.perf_counter() - began
 
 
-def _figures(way: Way, ways: list[Way], seconds: dict[Way, list[float]], flops: float) -> dict[str, float]:
-    base, took = seconds[ways[0]], statistics.median(seconds[way])
-    return {
-        "ms": 1e3 * took,
-        "ms_min": 1e3 * min(seconds[way]),
-        "ms_max": 1e3 * max(seconds[way]),
-        "scans_a_second": way.rows / took,
-        "tflops": way.rows * flops / took / 1e12,
-        "ratio_to_ort_fp32_batch1": statistics.median(
-            way.rows * one / ours for one, ours in zip(base, seconds[way], strict=True)
-        ),
-    }
+def one_at_a_time(results: Sequence[Result], precision: str) -> Result | None:
+    """Return OpenVINO's result in a precision with one scan at a time, if there is one."""
+    found = (each for each in results if each.rows == 1 and each.contender.name.startswith("openvino"))
+    return next((each for each in found if each.contender.precision == precision), None)
 
 
-def show(manifest: Manifest, ways: list[Way], seconds: dict[Way, list[float]], flops: float, screen: Console) -> None:
-    """Print the table."""
-    title = f"{manifest.name} {manifest.version}, {flops / 1e9:.0f} GFLOP a scan"
-    table = Table("engine", "batch", "ms", "min", "max", "scans/s", "TFLOP/s", "ratio", title=title)
-    for way in ways:
-        told = _figures(way, ways, seconds, flops)
+def headline(results: Sequence[Result], served: str) -> dict[str, Any]:
+    """Return the ratio of what is served, and of each precision that is held to one, with one scan at a time."""
+    first = next(each for each in results if (each.contender.name, each.rows) == (served, 1))
+    told = {"ratio_to_ort_fp32_batch1": statistics.median(first.ratios()), "served": served}
+    for precision in LEAST:
+        found = one_at_a_time(results, precision)
+        told[f"{precision}_batch1"] = None if found is None else summary(found.ratios())
+    return told
+
+
+def goals_of(results: Sequence[Result]) -> list[Goal]:
+    """Return what the engines of a CPU are held to; a precision that did not run is not."""
+    found = {precision: one_at_a_time(results, precision) for precision in LEAST}
+    return [
+        Goal(f"speed, {precision}, one scan at a time, over ONNX Runtime's in f32", each.ratios(), LEAST[precision])
+        for precision, each in found.items()
+        if each is not None
+    ]
+
+
+def show(results: Sequence[Result], goals: Sequence[Goal], title: str, screen: Console) -> None:
+    """Print the table, and which goals are held."""
+    table = Table("engine", "batch", "ms", "min", "max", "scans/s", "TFLOP/s", "of peak", "ratio", title=title)
+    for each in results:
+        told = each.figures()
         table.add_row(
-            way.name,
-            str(way.rows),
+            each.contender.name,
+            str(each.rows),
             *(f"{told[name]:.0f}" for name in ("ms", "ms_min", "ms_max")),
             f"{told['scans_a_second']:.1f}",
             f"{told['tflops']:.2f}",
+            "" if told["share_of_peak"] is None else f"{told['share_of_peak']:.0%}",
             f"{told['ratio_to_ort_fp32_batch1']:.1f}",
         )
     screen.print(table)
+    for goal in goals:
+        screen.print(goal.sentence())
 
 
 if __name__ == "__main__":

@@ -3,20 +3,30 @@
 import os
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
 def provenance(*packages: str) -> dict[str, object]:
-    """Return what a reader needs to judge a figure; `packages` are those whose version matters."""
+    """Return what a reader needs to judge a figure; `packages` are those whose version matters.
+
+    A package that is not installed has None: what runs on a GPU comes under another name.
+    """
     return {
         "commit": _output("git", "describe", "--always", "--dirty"),
         "python": platform.python_version(),
         "kernel": platform.release(),
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
-        "packages": {name: version(name) for name in packages},
+        "packages": {name: _version(name) for name in packages},
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _output(*command: str) -> str:

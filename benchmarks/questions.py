@@ -20,10 +20,11 @@ class Question:
     headers: Mapping[str, str]
     body: bytes
     values: Callable[[httpx.Response], bytes]
+    scans: int = 1
 
 
 Words = Callable[[str, Floats, Floats], Question]
-"""Takes the name of the model, a canvas [1, 2, h, w], and what is present in it [1, 2]."""
+"""Takes the name of the model, a canvas [1, 2, h, w], and what is present in it [1, 2]; our protocol takes several."""
 
 
 def open_inference(model: str, canvas: Floats, present: Floats) -> Question:
@@ -44,7 +45,7 @@ def open_inference(model: str, canvas: Floats, present: Floats) -> Question:
     said = json.dumps(head).encode()
     headers = {HEADER_LENGTH: str(len(said)), "Content-Type": "application/octet-stream"}
     body = said + canvas.tobytes() + present.tobytes()
-    return Question(f"/v2/models/{model}/infer", headers, body, _behind_header)
+    return Question(f"/v2/models/{model}/infer", headers, body, _behind_header, len(canvas))
 
 
 def raw(model: str, canvas: Floats, present: Floats) -> Question:

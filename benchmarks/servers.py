@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -148,6 +148,12 @@ def ours(model: Path, scan: Scan) -> Iterator[Server]:
             server = Server(client.base_url.port or 0, psutil.Process(process.pid), question)
             _require_answer(server, scan)
             yield server
+
+
+def in_bulk(server: Server, model: Path, scan: Scan, scans: int) -> Server:
+    """Return our service as a client meets it that asks for so many scans in one request."""
+    canvas, present = (np.repeat(values, scans, axis=0) for values in (scan.canvas, scan.present))
+    return replace(server, question=open_inference(model.name, canvas, present))
 
 
 @contextmanager

@@ -45,13 +45,13 @@ def engine_turn(engine: BareEngine, at_once: int, seconds: int) -> Turn:
 
 
 def steady_turn(server: Server, at_once: int, seconds: int) -> Turn:
-    """Load a server with so many scans at once, and let it rest."""
+    """Load a server with so many questions at once, and let it rest; the times are of a question."""
     question, before = server.question, server.cpu_seconds()
     found, client = post(server.url, question.body, question.headers, connections=at_once, seconds=seconds)
-    used, scans = server.cpu_seconds() - before, max(1, found.answered)
+    used, answered = server.cpu_seconds() - before, question.scans * found.answered
     rest(server)
-    rate = found.answered / found.seconds
-    return Turn(rate, found.p50_ms, found.p99_ms, 1000 * used / scans, 1000 * client / scans, found.failed)
+    cpu = (1000 * used / max(1, answered), 1000 * client / max(1, answered))
+    return Turn(answered / found.seconds, found.p50_ms, found.p99_ms, *cpu, question.scans * found.failed)
 
 
 def burst_turn(server: Server, people: int) -> Turn:

@@ -1,6 +1,7 @@
 """PyTriton, NVIDIA's Triton around a Python function: `python -m benchmarks.rivals.pytriton_server PORT MODEL_FOLDER`.
 
-It speaks the same protocol as our service. What waits is gathered into batches, but nothing waits for company.
+It speaks the same protocol as our service. What waits is gathered into batches as large as ours, the largest that the
+engine takes at once: on a CPU one scan, of which a batch would only make the first wait for the last.
 """
 
 import sys
@@ -35,7 +36,7 @@ def main() -> None:
             infer,
             inputs=[Tensor(name=name, dtype=np.float32, shape=shape) for name, shape in INPUTS.items()],
             outputs=[Tensor(name=name, dtype=np.float32, shape=_SHAPES[name]) for name in OUTPUTS],
-            config=ModelConfig(max_batch_size=8),
+            config=ModelConfig(max_batch_size=engine.sizes[-1]),
         )
         triton.serve()
 

@@ -60,7 +60,7 @@ def _answer(out: IO[bytes], said: dict[str, Any], counts: NDArray[np.float32] | 
     text = json.dumps(said).encode()
     out.write(len(text).to_bytes(4) + text)
     if counts is not None:
-        out.write(counts.astype("<f4", copy=False).tobytes())
+        out.write(counts.astype("<f4", copy=False).data)
     out.flush()
 
 

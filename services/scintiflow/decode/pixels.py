@@ -100,11 +100,16 @@ def counts_of(path: Path, frames: Sequence[int], most_bytes: int) -> tuple[NDArr
     _require_high_bit(image)
     if image.file_meta.TransferSyntaxUID.is_encapsulated:
         require_order(image)
-    stored = np.stack([_stored_values(image, frame) for frame in frames])
     slope, intercept = _rescale(image)
-    counts = np.maximum(stored.astype(np.float32) * np.float32(slope) + np.float32(intercept), 0)
-    if not (counts <= MOST_COUNTS).all():  # false for what is no number, too
+    counts = np.empty((len(frames), image.Rows, image.Columns), np.float32)
+    for place, frame in zip(counts, frames, strict=True):
+        place[...] = _stored_values(image, frame)
+    if (slope, intercept) != (1.0, 0.0):
+        counts *= np.float32(slope)
+        counts += np.float32(intercept)
+    if not counts.max() <= MOST_COUNTS:  # false for what is no number, too
         raise Refused("The pixels hold values that are no counts of a camera: send the scan with its counts.")
+    np.maximum(counts, 0, out=counts)
     return counts, _pixel_mm(image)
 
 

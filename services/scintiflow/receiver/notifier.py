@@ -1,5 +1,6 @@
 """Tells the keeper what arrived, as well as it can: the disk is the truth, and the keeper can always read it again."""
 
+import math
 import queue
 import threading
 import time
@@ -20,7 +21,8 @@ _MEASURE_SECONDS = 0.2  # in this time hundreds of objects may come
 _MOST_UNTOLD = 10_000
 _PAUSE_SECONDS = 1.0
 _WAIT_SECONDS = 0.2
-_GATHER_SECONDS = 0.1  # between two rounds: each costs us as much as an object, and Redis a sync of its file
+_GATHER_SECONDS = 0.1  # between two rounds of many: each costs us as much as an object, and Redis a sync of its file
+_ROUNDS_AT_ONCE = 4  # the objects of one study and the end of their association
 _MOST_AT_ONCE = 100
 
 log = structlog.get_logger()
@@ -29,6 +31,18 @@ log = structlog.get_logger()
 def listener_key(owner: str) -> str:
     """Return the Redis key that exists while the listener `owner` lives; its associations are "<owner>/<number>"."""
     return f"scintiflow:listener:{owner}"
+
+
+class Pace:
+    """Lets a few rounds pass at once, and one every so many seconds when they do not end."""
+
+    def __init__(self) -> None:
+        self._due = -math.inf
+
+    def rest(self, now: float) -> float:
+        """Return how many seconds to wait after a round that ends `now`, on a clock that never goes back."""
+        self._due = max(self._due, now - _ROUNDS_AT_ONCE * _GATHER_SECONDS) + _GATHER_SECONDS
+        return max(0.0, self._due - now)
 
 
 class Notifier(threading.Thread):
@@ -42,6 +56,7 @@ class Notifier(threading.Thread):
         self._events = Stream(redis, "events")
         self._waiting: queue.Queue[tuple[str, bytes, str]] = queue.Queue(_MOST_UNTOLD)
         self._stopped = threading.Event()
+        self._pace = Pace()
         self._beat_due = self._measure_due = 0.0
 
     def stored(self, event: ObjectStored) -> None:
@@ -68,7 +83,7 @@ class Notifier(threading.Thread):
                 self._measure()
                 if events:
                     self._events.publish_all(events)
-                    self._stopped.wait(_GATHER_SECONDS)
+                    self._stopped.wait(self._pace.rest(time.monotonic()))
                 events, away = [], False
             except RedisError as error:
                 if not away:

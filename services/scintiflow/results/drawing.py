@@ -4,7 +4,7 @@ Dark means more counts, as bone scans are printed. Nothing drawn here names or i
 """
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import cast
 
 import numpy as np
@@ -27,6 +27,7 @@ _COLUMN, _COLUMN_WIDTH = 864, WIDTH - _MARGIN - 864
 _BAR_HEIGHT = 14
 _BAND_HEIGHT = 52
 _LAST_LINE = HEIGHT - _BAND_HEIGHT - 48
+_TEXTS = 256  # are kept, of some kilobytes each; a picture has 28, and most are the same on all
 
 _PAPER, _INK, _FAINT, _RULE, _BAND = (255,) * 3, (24,) * 3, (100,) * 3, (200,) * 3, (122, 20, 28)
 
@@ -36,7 +37,8 @@ _NEARLY_CERTAIN = 0.99
 _STRONGEST = 0.65  # opacity at full influence: the scan stays visible beneath
 
 
-_Paragraph = tuple[int, tuple[int, int, int], str]
+_Colour = tuple[int, int, int]
+_Paragraph = tuple[int, _Colour, str]
 """Font size, colour and text."""
 
 
@@ -47,7 +49,7 @@ def draw(reading: Reading) -> NDArray[np.uint8]:
     influence = influence_of(reading.finding)
     left = _MARGIN
     for heading, marked in (("Scan", False), ("Scan with heat map", True)):
-        pen.text((left, 12), heading, _INK, _font(20))
+        _say(pen, (left, 12), heading, 20, _INK)
         for view, grey in reading.scan.greys.items():
             panel = _marked(grey, influence[view]) if marked else np.repeat(grey[..., None], 3, axis=2)
             _paste(sheet, pen, panel, view, left)
@@ -97,9 +99,9 @@ def _paste(sheet: Image.Image, pen: ImageDraw.ImageDraw, panel: NDArray[np.uint8
     right, bottom = left + width - 1, _PANELS_TOP + height - 1
     sheet.paste(Image.fromarray(panel), (left, _PANELS_TOP))
     pen.rectangle((left, _PANELS_TOP, right, bottom), outline=_RULE)
-    pen.text((left + width / 2, _PANELS_TOP - 5), VIEW_NAMES[view].capitalize(), _FAINT, _font(14), anchor="md")
+    _say(pen, (left + width / 2, _PANELS_TOP - 5), VIEW_NAMES[view].capitalize(), 14, _FAINT, "md")
     for x, side in zip((left + 14, right - 14), _SIDES[view], strict=True):
-        pen.text((x, _PANELS_TOP + 8), side, _INK, _font(20), anchor="mt")
+        _say(pen, (x, _PANELS_TOP + 8), side, 20, _INK, "mt")
 
 
 def _rounded(probability: float) -> str:
@@ -115,7 +117,7 @@ def _draw_probability(pen: ImageDraw.ImageDraw, y: int, finding: Finding) -> int
     pen.rectangle((_COLUMN, y, end, y + _BAR_HEIGHT), fill=_FAINT)
     pen.rectangle((_COLUMN, y, _COLUMN + _COLUMN_WIDTH, y + _BAR_HEIGHT), outline=_FAINT)
     pen.line((tick, y - 4, tick, y + _BAR_HEIGHT + 4), _INK, 3)
-    pen.text((tick, y + _BAR_HEIGHT + 6), f"threshold {finding.threshold:g}", _FAINT, _font(13), anchor="mt")
+    _say(pen, (tick, y + _BAR_HEIGHT + 6), f"threshold {finding.threshold:g}", 13, _FAINT, "mt")
     return y + _BAR_HEIGHT + 36
 
 
@@ -127,7 +129,7 @@ def _draw_scale(sheet: Image.Image, pen: ImageDraw.ImageDraw, y: int) -> int:
     pen.rectangle((_COLUMN, y, _COLUMN + _COLUMN_WIDTH, y + _BAR_HEIGHT), outline=_RULE)
     for value, anchor in ((0.0, "lt"), (0.5, "mt"), (1.0, "rt")):
         x = _COLUMN + value * _COLUMN_WIDTH
-        pen.text((x, y + _BAR_HEIGHT + 5), f"{value:g}", _FAINT, _font(13), anchor=anchor)
+        _say(pen, (x, y + _BAR_HEIGHT + 5), f"{value:g}", 13, _FAINT, anchor)
     return y + _BAR_HEIGHT + 30
 
 
@@ -153,32 +155,52 @@ def _caveats(reading: Reading) -> Iterator[_Paragraph]:
 def _write(pen: ImageDraw.ImageDraw, y: int, paragraphs: Iterator[_Paragraph]) -> int:
     """Write down the column from `y`; return where to go on. What does not fit is in the report."""
     for size, colour, text in paragraphs:
-        for line in _lines(text, _font(size), _COLUMN_WIDTH):
+        for line in _lines(text, size, _COLUMN_WIDTH):
             if y > _LAST_LINE:
-                pen.text((_COLUMN, y), "More in the report.", _FAINT, _font(15))
+                _say(pen, (_COLUMN, y), "More in the report.", 15, _FAINT)
                 return y
-            pen.text((_COLUMN, y), line, colour, _font(size))
+            _say(pen, (_COLUMN, y), line, size, colour)
             y += round(size * 1.3)
         y += 9
     return y
 
 
-def _lines(text: str, font: ImageFont.FreeTypeFont, width: int) -> Iterator[str]:
+@lru_cache(_TEXTS)
+def _lines(text: str, size: int, width: int) -> tuple[str, ...]:
     """Break `text` into lines no wider than `width` pixels; one long word is left whole."""
-    line = ""
+    lines = [""]
     for word in text.split():
-        longer = f"{line} {word}".lstrip()
-        if line and font.getlength(longer) > width:
-            yield line
-            longer = word
-        line = longer
-    yield line
+        longer = f"{lines[-1]} {word}".lstrip()
+        if lines[-1] and _font(size).getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return tuple(lines)
 
 
 def _draw_band(pen: ImageDraw.ImageDraw) -> None:
     pen.rectangle((0, HEIGHT - _BAND_HEIGHT, WIDTH, HEIGHT), fill=_BAND)
     middle = (WIDTH / 2, HEIGHT - _BAND_HEIGHT / 2)
-    pen.text(middle, DISCLAIMER, _PAPER, _font(28), anchor="mm")
+    _say(pen, middle, DISCLAIMER, 28, _PAPER, "mm")
+
+
+def _say(
+    pen: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size: int, colour: _Colour, anchor: str = "la"
+) -> None:
+    """Write one line as `pen.text` does, for which the letters are drawn but once."""
+    (x, x_part), (y, y_part) = (divmod(value, 1) for value in place)
+    mask, (left, top) = _mask(text, size, anchor, x_part, y_part)
+    pen.bitmap((int(x) + left, int(y) + top), mask, colour)
+
+
+@lru_cache(_TEXTS)
+def _mask(text: str, size: int, anchor: str, x: float, y: float) -> tuple[Image.Image, tuple[int, int]]:
+    """Return how much of each pixel a line covers, and where its corner lies from the place it is written at."""
+    left, top, right, bottom = (round(edge) for edge in _font(size).getbbox(text, anchor=anchor))
+    left, top = left - 1, top - 1  # a part of a pixel may push it further
+    mask = Image.new("L", (right - left + 2, bottom - top + 2))
+    ImageDraw.Draw(mask).text((x - left, y - top), text, 255, _font(size), anchor=anchor)
+    return mask, (left, top)
 
 
 @cache

@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
+from pydicom.charset import default_encoding
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from scintiflow.dicom.identity import EQUIPMENT, IMPLEMENTATION_UID, IMPLEMENTATION_VERSION, result_uid, series_uid
@@ -77,6 +79,19 @@ def envelope(reading: Reading, sop_class: UID, kind: str, version: str, series: 
     _stamp(result, reading.encoded_at)
     _sign(result)
     result.file_meta = _file_meta(result)
+    return result
+
+
+def settle(result: Dataset) -> Dataset:
+    """Say of every item that was made here that it is encoded as it will be written, and return the result.
+
+    Else pydicom looks below an item for ambiguous value representations again at each level that it is in; one look
+    from the top finds them all. Items of the scan keep the encoding that they were read in.
+    """
+    for element in result.elements():
+        for item in element.value if isinstance(element.value, Items) else ():
+            if settle(item).original_encoding == (None, None):
+                item.set_original_encoding(False, True, default_encoding)
     return result
 
 

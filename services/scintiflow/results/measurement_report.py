@@ -1,6 +1,7 @@
 """The structured report: Comprehensive 3D SR after TID 1500, with TIDs 1600, 1501 and 4019 (DICOM PS3.16)."""
 
 from collections.abc import Sequence
+from functools import cache
 
 from highdicom.sr import (
     AlgorithmIdentification,
@@ -26,7 +27,7 @@ from scintiflow.contracts.v1.finding_pb2 import Code as ContractCode
 from scintiflow.contracts.v1.finding_pb2 import Finding
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, SelectedView, View
 from scintiflow.dicom.identity import EQUIPMENT, IMPLEMENTATION_UID, result_uid
-from scintiflow.results.envelope import envelope, evidence, first_with, reference, selected_frames
+from scintiflow.results.envelope import envelope, evidence, first_with, reference, selected_frames, settle
 from scintiflow.results.reading import DISCLAIMER, Reading, answer, remarks, views_in_order
 
 KIND = "report"
@@ -72,7 +73,7 @@ def encode(reading: Reading) -> Dataset:
     if reading.finding.question.scheme.startswith("99"):
         report.CodingSchemeIdentificationSequence = [_private_scheme(reading.finding.question.scheme)]
     report.update(_measurement_report(reading))
-    return report
+    return settle(report)
 
 
 def _measurement_report(reading: Reading) -> Dataset:
@@ -81,8 +82,7 @@ def _measurement_report(reading: Reading) -> Dataset:
         CodeContentItem(codes.DCM.ProcedureReported, code, _MODIFIER) for code in _procedures(reading.scan.sources)
     )
     items = [
-        *LanguageOfContentItemAndDescendants(_ENGLISH),
-        *_observer(),
+        *_language_and_observer(),
         *procedures,
         _image_library(reading),
         _container(codes.DCM.ImagingMeasurements, [_measurement_group(reading)]),
@@ -90,15 +90,16 @@ def _measurement_report(reading: Reading) -> Dataset:
     return _container(codes.DCM.ImagingMeasurementReport, items, template="1500", relationship=None)
 
 
-def _observer() -> ObserverContext:
-    """TID 1002 and 1004: the observer is a device, and it is us."""
+@cache
+def _language_and_observer() -> tuple[Dataset, ...]:
+    """TID 1204, 1002 and 1004, the same in every report: English, and the observer is a device, and it is us."""
     device = DeviceObserverIdentifyingAttributes(
         uid=IMPLEMENTATION_UID,
         manufacturer_name=EQUIPMENT.manufacturer,
         model_name=EQUIPMENT.model,
         serial_number=EQUIPMENT.version,
     )
-    return ObserverContext(codes.DCM.Device, device)
+    return *LanguageOfContentItemAndDescendants(_ENGLISH), *ObserverContext(codes.DCM.Device, device)
 
 
 def _procedures(sources: Sequence[Dataset]) -> list[Code]:

@@ -1,6 +1,10 @@
 """How turns become ratios, and ratios goals."""
 
-from benchmarks.contest import BURST, ENGINE, LOADS, Contest, Goal, falsely_refused
+from typing import Any
+
+import pytest
+
+from benchmarks.contest import BURST, ENGINE, LOADS, Contest, Goal, _one_round, falsely_refused
 from benchmarks.crowd import Reply
 from benchmarks.servers import LITSERVE, OURS, STARLETTE
 from benchmarks.serving import goals_of, headline
@@ -30,6 +34,21 @@ def test_a_ratio_is_of_one_round() -> None:
     """Each round has its own ratio: a machine that slows down for a round changes both sides of it."""
     contest = held(ours=[90.0, 45.0, 180.0], engine=[100.0, 50.0, 200.0])
     assert contest.ratios(LOADS[1], ENGINE, throughput) == [0.9, 0.9, 0.9]
+
+
+def test_everybody_begins_a_round_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bare engine, too, does not always run on the machine that has just come to rest."""
+    began: list[Any] = []
+    monkeypatch.setattr("benchmarks.contest.engine_turn", lambda engine, *_: began.append(engine) or turn(1.0))
+    monkeypatch.setattr("benchmarks.contest.steady_turn", lambda server, *_: began.append(server) or turn(1.0))
+    found, servers = held(), {OURS: "ours", LITSERVE: "theirs"}
+    firsts = []
+    for number in range(3):
+        began.clear()
+        _one_round(found, "engine", servers, number, 1, burst=False)
+        assert began[: len(began) // len(LOADS)] * len(LOADS) == began
+        firsts.append(began[0])
+    assert firsts == ["engine", "ours", "theirs"]
 
 
 def test_whoever_answers_nothing_is_beaten_without_end() -> None:

@@ -17,13 +17,15 @@ from tests.graphs import bright_graph, model_folder, scans
 VALUES = np.arange(6, dtype="<f4").tobytes()
 
 
-def test_our_service_understands_the_question() -> None:
-    """Its own parser finds the scan, and that all three outputs are wanted in binary."""
-    canvas, present = scans(1)
+@pytest.mark.parametrize("rows", [1, 8])
+def test_our_service_understands_the_question(rows: int) -> None:
+    """Its own parser finds every scan, and that all three outputs are wanted in binary."""
+    canvas, present = scans(rows)
     question = open_inference("bright", canvas, present)
     asked = parse(question.body, int(question.headers["Inference-Header-Content-Length"]))
     np.testing.assert_array_equal(asked.canvas, canvas)
     np.testing.assert_array_equal(asked.present, present)
+    assert question.scans == rows
     assert asked.outputs == dict.fromkeys(OUTPUTS, True)
 
 

@@ -1,11 +1,14 @@
 """What the receiver cannot tell while Redis is away."""
 
+import time
 from pathlib import Path
+
+import pytest
 
 from scintiflow.contracts.v1.study_pb2 import ObjectStored
 from scintiflow.receiver.backlog import Backlog
 from scintiflow.receiver.metrics import UNTOLD
-from scintiflow.receiver.notifier import Notifier
+from scintiflow.receiver.notifier import Notifier, Pace
 from scintiflow.stream import Stream, connect
 from tests.receiver import NOWHERE
 from tests.redis_server import RedisServer
@@ -45,6 +48,41 @@ def test_what_could_not_be_told_is_told_in_order_when_redis_is_back(tmp_path: Pa
     keys = [delivery.key for delivery in events.take("keeper", 1000)]
     server.kill()
     assert keys == [f"stored:listener/1:{number}" for number in range(1000)]
+
+
+def test_the_objects_of_one_study_do_not_wait_for_each_other() -> None:
+    """After a quiet moment two objects and the end of their association are told at once, one after another."""
+    pace = Pace()
+    assert [pace.rest(now) for now in (100.0, 100.01, 100.02)] == [0, 0, 0]
+    assert [pace.rest(now) for now in (103.0, 103.01, 103.02)] == [0, 0, 0]
+
+
+def test_a_flood_is_told_ten_times_a_second() -> None:
+    """Rounds that follow each other without end come to wait a tenth of a second each."""
+    pace, now = Pace(), 100.0
+    for _ in range(100):
+        now += pace.rest(now) + 0.001
+    assert 9.0 < now - 100.0 < 10.0
+
+
+def test_what_comes_in_a_flood_is_told_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many objects come one by one, the rounds to Redis are few."""
+    server = RedisServer(tmp_path)
+    server.start()
+    redis = connect(server.url)
+    notifier, rounds = Notifier(redis, "listener", Backlog(redis, most=1)), list[int]()
+    publish_all = notifier._events.publish_all
+    monkeypatch.setattr(notifier._events, "publish_all", lambda work: rounds.append(len(work)) or publish_all(work))
+    notifier.start()
+    began = time.monotonic()
+    for number in range(200):
+        tell(notifier, range(number, number + 1))
+        time.sleep(0.003)
+    wait_for(lambda: sum(rounds) == 200)
+    seconds = time.monotonic() - began
+    notifier.stop(seconds=5)
+    server.kill()
+    assert len(rounds) <= 5 + 10 * seconds
 
 
 def tell(notifier: Notifier, numbers: range) -> None:

@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from scintiflow.contracts.v1.finding_pb2 import HeatMap
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR
-from scintiflow.results import ENCODERS, Reading
+from scintiflow.results import ENCODERS, Reading, drawing
 from scintiflow.results.drawing import HEIGHT, WIDTH, draw, influence_of
 from tests.unit.results.readings import both_views, finding, heat, left_out, reading, scan, shows
 
@@ -156,3 +157,20 @@ def test_drawing_changes_nothing_it_was_given() -> None:
     encoded(subject)
     for view, counts in before.items():
         np.testing.assert_array_equal(counts, subject.scan.frames[view])
+
+
+PLACES = [("la", (20, 12)), ("md", (116.5, 57)), ("mt", (1002.25, 168)), ("rt", (1140.0, 282)), ("mm", (580.0, 874.5))]
+
+
+@pytest.mark.parametrize(("anchor", "place"), PLACES)
+@pytest.mark.parametrize("size", [13, 20, 40])
+def test_a_text_that_is_kept_looks_as_one_that_is_drawn(size: int, anchor: str, place: tuple[float, float]) -> None:
+    """Pixel for pixel, on white and on colour, wherever it is anchored and between whichever pixels it lies."""
+    sheets = [Image.new("RGB", (WIDTH, HEIGHT), colour) for colour in ((255, 255, 255), (122, 20, 28)) * 2]
+    text = "Region of influence, fjÄgy (0.93)"
+    for sheet in sheets[:2]:
+        drawing._say(ImageDraw.Draw(sheet), place, text, size, (24, 100, 200), anchor)
+    for sheet in sheets[2:]:
+        ImageDraw.Draw(sheet).text(place, text, (24, 100, 200), drawing._font(size), anchor=anchor)
+    np.testing.assert_array_equal(sheets[0], sheets[2])
+    np.testing.assert_array_equal(sheets[1], sheets[3])

@@ -1,0 +1,104 @@
+"""What the speed of an engine is compared with."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from benchmarks.contender import Contender
+from benchmarks.contenders import baseline, engines, peaks, plain_cuda
+from benchmarks.engines import Result, goals_of, headline, in_turns, measure
+from benchmarks.provenance import provenance
+from benchmarks.torch_contenders import compiled, gpu_peak
+from scintiflow.errors import Refused
+from scintiflow.inference.manifest import load
+from tests.graphs import model_folder
+
+OPENVINO = {precision: f"openvino 1 {precision}, CPU" for precision in ("f32", "bf16", "int8")}
+
+
+def contender(name: str, precision: str) -> Contender:
+    """An engine that does nothing."""
+    return Contender(name, precision, (1, 8), flop=2e9, open=lambda _: lambda: None)
+
+
+def results(**rates: float) -> list[Result]:
+    """OpenVINO in each precision, at so many times the baseline, and in batches of 8 ten times as fast."""
+    return [
+        Result(contender(OPENVINO[precision], precision), rows, [rate * rows * 1.25] * 3, [1.0] * 3, [4e12] * 3)
+        for precision, rate in rates.items()
+        for rows in (1, 8)
+    ]
+
+
+def test_the_headline_is_what_is_served_with_one_scan_at_a_time() -> None:
+    """Neither a larger batch nor a faster precision that nobody is served with makes the first figure larger."""
+    told = headline(results(f32=1.0, bf16=8.0, int8=16.0), OPENVINO["bf16"])
+    assert next(iter(told)) == "ratio_to_ort_fp32_batch1"
+    assert (told["ratio_to_ort_fp32_batch1"], told["served"]) == (10.0, OPENVINO["bf16"])
+    assert (told["bf16_batch1"]["median"], told["int8_batch1"]["median"]) == (10.0, 20.0)
+
+
+def test_a_precision_that_this_machine_has_not_is_no_figure() -> None:
+    """It is null in the headline, and no goal is held or missed with it."""
+    found = results(f32=1.0)
+    assert headline(found, OPENVINO["f32"])["bf16_batch1"] is None
+    assert goals_of(found) == []
+
+
+def test_bf16_is_held_to_eight_and_int8_to_fifteen() -> None:
+    """Each is judged by its own bound, one scan at a time."""
+    assert [goal.met() for goal in goals_of(results(bf16=6.4, int8=11.9))] == [True, False]
+    assert [goal.least for goal in goals_of(results(bf16=6.4, int8=11.9))] == [8.0, 15.0]
+
+
+def test_the_share_of_the_peak_is_of_the_same_round() -> None:
+    """A round in which the machine is slow has a low peak, too."""
+    found = Result(contender("any", "bf16"), 1, [500.0, 250.0], [1.0, 1.0], [2e12, 1e12])
+    assert found.figures()["share_of_peak"] == 0.5
+
+
+def test_one_size_of_batches_is_open_at_a_time() -> None:
+    """What a GPU needs for 256 rows does not lie beside what it needs for 64."""
+    opened: list[int] = []
+
+    def note(rows: int) -> None:
+        opened.append(rows)
+
+    noted = Contender("any", "f32", (8, 1), 1.0, lambda rows: lambda: note(rows))
+    measure(contender("base", "f32"), [noted], [], 2)
+    assert opened == [1, 1, 1, 8, 8, 8]
+
+
+def test_everything_that_the_benchmark_opens_on_this_machine_runs(tmp_path: Path) -> None:
+    """OpenVINO takes turns with ONNX Runtime as it comes and, where there is bf16, with products of matrices."""
+    manifest = load(model_folder(tmp_path))
+    found = engines(manifest, 1.0, (1,), Console(quiet=True))
+    rates = in_turns(
+        [
+            (baseline(manifest, 1.0, (1,)), 1),
+            *((each, each.rows[0]) for each in peaks()),
+            *((each, 1) for each in found),
+        ],
+        1,
+    )
+    assert all(rate > 0 for (rate,) in rates.values())
+    assert any(each.name.startswith("openvino") for each in found)
+
+
+def test_a_package_that_is_not_installed_has_no_version() -> None:
+    """With the extra gpu ONNX Runtime has another name, and OpenVINO is not there."""
+    versions = provenance("numpy", "no-such-package")["packages"]
+    assert versions == {"numpy": np.__version__, "no-such-package": None}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_what_needs_a_gpu_is_left_out_without_one(tmp_path: Path) -> None:
+    """Nothing of it is measured, and each says what is missing."""
+    manifest = load(model_folder(tmp_path))
+    for way in (lambda: plain_cuda(manifest, 1.0, (1,)), lambda: compiled(manifest, 1.0, (1,)), gpu_peak):
+        with pytest.raises(Refused):
+            way()
+    assert not any(each.on_gpu for each in (*peaks(), *engines(manifest, 1.0, (1,), Console(quiet=True))))
