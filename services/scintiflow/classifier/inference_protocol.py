@@ -12,11 +12,11 @@ from starlette.routing import Route
 import scintiflow
 from scintiflow.classifier.metrics import REQUESTS
 from scintiflow.classifier.roster import Roster, Served
-from scintiflow.classifier.tensors import DATATYPE, parse, render
+from scintiflow.classifier.tensors import DATATYPE, Asked, parse, render
 from scintiflow.errors import Refused
 from scintiflow.inference.engine import INPUTS
 from scintiflow.inference.manifest import Manifest
-from scintiflow.serving.exchange import read_body, spoken
+from scintiflow.serving.exchange import Intake, read_body, spoken
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 _EXTENSIONS = ["binary_tensor_data", "schedule_policy"]
@@ -28,7 +28,7 @@ class InferenceProtocol:
     """The protocol's calls for the models of a roster."""
 
     roster: Roster
-    maximum_body: int
+    intake: Intake
     deadline: float
     """Seconds that an inference request may take."""
 
@@ -95,26 +95,29 @@ class InferenceProtocol:
 
     async def _infer(self, request: Request) -> Response:
         served, manifest = self._named(request)
-        body = await read_body(request, self.maximum_body)
-        try:
-            asked = parse(body, _header_length(request))
-        except Refused as refused:
-            raise HTTPException(400, str(refused)) from refused
+        served.require_room()
+        asked = await self._asked(request)
         within = min(self.deadline, asked.within or self.deadline)
         answer = await served.answer(asked.canvas, asked.present, within=within, bulk=asked.bulk)
-        facts = _facts(served, manifest)
         said, length = render(
             asked,
             answer,
             {
                 "model_name": served.name,
                 "model_version": manifest.version,
-                "parameters": {name: facts[name] for name in ("engine", "precision", "digest")},
+                "parameters": {**_what_runs(served), "digest": manifest.digest},
             },
         )
         if length is None:
             return Response(said, media_type="application/json")
         return Response(said, headers={HEADER_LENGTH: str(length)}, media_type="application/octet-stream")
+
+    async def _asked(self, request: Request) -> Asked:
+        try:
+            async with self.intake.body(request) as body:
+                return parse(body, _header_length(request))
+        except Refused as refused:
+            raise HTTPException(400, str(refused)) from refused
 
     def _named(self, request: Request) -> tuple[Served, Manifest]:
         """Return the model that the path names, and its manifest."""
@@ -136,12 +139,16 @@ def _facts(served: Served, manifest: Manifest) -> dict[str, Any]:
     facts = served.facts
     return {
         **told,
-        "engine": facts and facts.engine,
-        "precision": facts and facts.precision,
+        **_what_runs(served),
         "device": facts and facts.device,
         "mode": facts and facts.mode,
         "nodes": facts and dict(facts.nodes),
     }
+
+
+def _what_runs(served: Served) -> dict[str, Any]:
+    facts = served.facts
+    return {"engine": facts and facts.engine, "precision": facts and facts.precision}
 
 
 def _tensor(name: str, shape: list[int]) -> dict[str, Any]:

@@ -54,9 +54,20 @@ class Served:
             Unavailable: the model is not ready, overloaded or too slow.
             Refused: the engine gave something that is no finding.
         """
+        return await self._serving().submit(canvas, present, within=within, bulk=bulk)
+
+    def require_room(self) -> None:
+        """Say before a request is read that it would not be answered.
+
+        Raises:
+            Unavailable: the model is not ready, or overloaded.
+        """
+        self._serving().require_room()
+
+    def _serving(self) -> Batcher[Answer]:
         if self.batcher is None or not self.batcher.serving:
             raise Unavailable(f"The model {self.name} is not ready: {self.reason}")
-        return await self.batcher.submit(canvas, present, within=within, bulk=bulk)
+        return self.batcher
 
 
 class Roster:

@@ -172,8 +172,7 @@ class Batcher(Generic[Answered]):
         if not self.serving:
             raise Unavailable(_STOPPING)
         lane = self._bulk if bulk else self._urgent
-        if lane.rows + len(given[0]) > self._maximum_waiting:
-            raise Unavailable(f"More than {self._maximum_waiting} scans would wait; send fewer, or try again later.")
+        self._require_room(lane, len(given[0]))
         parts = self._parts(given, bulk)
         for part in parts:
             lane.add(part)
@@ -186,6 +185,18 @@ class Batcher(Generic[Answered]):
         finally:
             for part in parts:
                 lane.discard(part)
+
+    def require_room(self) -> None:
+        """Say of a request whose lane is not known yet that it cannot wait: with the urgent lane full, none is begun.
+
+        Raises:
+            Unavailable: it could not.
+        """
+        self._require_room(self._urgent, 1)
+
+    def _require_room(self, lane: _Lane[Answered], rows: int) -> None:
+        if lane.rows + rows > self._maximum_waiting:
+            raise Unavailable(f"More than {self._maximum_waiting} scans would wait; send fewer, or try again later.")
 
     def _parts(self, given: tuple[Floats, ...], bulk: bool) -> list[_Part[Answered]]:
         loop, most, rows = asyncio.get_running_loop(), self._maximum_rows, len(given[0])

@@ -1,0 +1,83 @@
+"""What the HTTP front does with clients that are many, slow or gone, over real sockets."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from scintiflow.classifier.settings import ClassifierSettings
+from scintiflow.inference.engine import Answer
+from scintiflow.inference.session import Floats
+from tests.front import front, question, status_of, until
+
+
+class Held:
+    """An engine that answers nothing until it is let go, and remembers the first pixel of each scan."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+        self.entered = threading.Event()
+        self.let_go = threading.Event()
+
+    def run(self, canvas: Floats, present: Floats) -> Answer:
+        self.entered.set()
+        assert self.let_go.wait(60)
+        self.seen += canvas[:, 0, 0, 0].tolist()
+        nothing = np.zeros((len(canvas), 1), np.float32)
+        return Answer(nothing, nothing, np.zeros((len(canvas), 1, 2, 2), np.float32))
+
+
+def test_a_burst_of_scans_is_let_in(tmp_path: Path) -> None:
+    """Two hundred clients who send a scan each at the same moment are all answered, none put off."""
+    engine = Held()
+
+    async def scenario() -> list[int]:
+        async with front(tmp_path, engine.run) as served:
+            asked = question()
+            asking = [asyncio.create_task(served.ask(asked)) for _ in range(200)]
+            await until(engine.entered.is_set)
+            engine.let_go.set()
+            return await asyncio.gather(*asking)
+
+    assert asyncio.run(scenario()) == [200] * 200
+
+
+def test_a_full_queue_refuses_before_it_reads(tmp_path: Path) -> None:
+    """While no more scans may wait, a client hears so after the head of its request, and when to ask again."""
+    engine = Held()
+
+    async def scenario() -> None:
+        async with front(tmp_path, engine.run, ClassifierSettings(maximum_waiting=1)) as served:
+            running = asyncio.create_task(served.ask(question()))
+            await until(engine.entered.is_set)
+            waiting = asyncio.create_task(served.ask(question()))
+            await until(served.is_full)
+            head, blank, _ = question().partition(b"\r\n\r\n")
+            reader, writer = await served.send(head + blank)
+            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+            writer.close()
+            assert answer.startswith(b"HTTP/1.1 503")
+            assert b"retry-after: 1" in answer.lower()
+            engine.let_go.set()
+            assert [await running, await waiting] == [200, 200]
+            assert await served.ask(question()) == 200
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_stalls_is_sent_away(tmp_path: Path) -> None:
+    """One who sends half a scan and no more is told so and loses the connection; others are answered meanwhile."""
+    engine = Held()
+    engine.let_go.set()
+
+    async def scenario() -> None:
+        async with front(tmp_path, engine.run, ClassifierSettings(sending_seconds=1.5)) as served:
+            asked = question()
+            reader, writer = await served.send(asked[: len(asked) // 2])
+            assert await served.ask(asked) == 200
+            assert await status_of(reader) == 408
+            assert b"within 1.5 seconds" in await asyncio.wait_for(reader.read(), 30)
+            writer.close()
+
+    asyncio.run(scenario())
