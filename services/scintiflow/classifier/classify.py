@@ -22,7 +22,7 @@ from scintiflow.dicom.selection import Selection, candidate, select
 from scintiflow.errors import Declined, Refused, Unavailable
 from scintiflow.inference.manifest import Manifest
 from scintiflow.inference.suitability import why_not
-from scintiflow.serving.exchange import Intake, spoken
+from scintiflow.serving.exchange import Intake, spoken, while_connected
 
 DISCLAIMER = "AI result, not for diagnostic use, research only"
 _VIEWS = {View.VIEW_ANTERIOR: "anterior", View.VIEW_POSTERIOR: "posterior"}
@@ -53,14 +53,18 @@ class Classification:
                 selection, decoded = await asyncio.to_thread(read_scan, body)
         except Refused as refused:
             raise HTTPException(422, str(refused)) from refused
+        findings = await while_connected(request, self._findings(selection, decoded))
         return JSONResponse(
             {
                 "views": [_view(view) for view in selection.views],
                 "notes": list(selection.notes),
-                "findings": [await self._finding(served, selection, decoded) for served in self.roster.all()],
+                "findings": findings,
                 "disclaimer": DISCLAIMER,
             }
         )
+
+    async def _findings(self, selection: Selection, decoded: Decoded) -> list[dict[str, Any]]:
+        return [await self._finding(served, selection, decoded) for served in self.roster.all()]
 
     async def _finding(self, served: Served, selection: Selection, decoded: Decoded) -> dict[str, Any]:
         manifest, facts = served.manifest, served.facts

@@ -16,7 +16,7 @@ from scintiflow.classifier.tensors import DATATYPE, Asked, parse, render
 from scintiflow.errors import Refused
 from scintiflow.inference.engine import INPUTS
 from scintiflow.inference.manifest import Manifest
-from scintiflow.serving.exchange import Intake, read_body, spoken
+from scintiflow.serving.exchange import Intake, read_body, spoken, while_connected
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 _EXTENSIONS = ["binary_tensor_data", "schedule_policy"]
@@ -98,7 +98,8 @@ class InferenceProtocol:
         served.require_room()
         asked = await self._asked(request)
         within = min(self.deadline, asked.within or self.deadline)
-        answer = await served.answer(asked.canvas, asked.present, within=within, bulk=asked.bulk)
+        answering = served.answer(asked.canvas, asked.present, within=within, bulk=asked.bulk)
+        answer = await while_connected(request, answering)
         said, length = render(
             asked,
             answer,

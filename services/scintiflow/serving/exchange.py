@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import structlog
 from prometheus_client import Counter
@@ -17,7 +18,11 @@ _SECONDS = 25.0
 """How long a body may take to come."""
 _TOO_MUCH = "Too much is being sent at the moment; try again later."
 
+_AT_ONCE = 0.1
+"""Seconds that an answer may take before anybody looks whether the client is still there."""
+
 Endpoint = Callable[[Request], Awaitable[Response]]
+Answered = TypeVar("Answered")
 
 _OUTCOMES = {
     200: "answered",
@@ -31,6 +36,7 @@ _OUTCOMES = {
     415: "wrong_type",
     422: "refused",
     429: "put_off",
+    499: "gone",
     500: "failed",
     503: "unavailable",
     507: "no_room",
@@ -104,6 +110,35 @@ async def read_body(
         told = f"The body did not come within {seconds:g} seconds; send less at a time."
         raise HTTPException(408, told, {"Connection": "close"}) from error
     return b"".join(chunks)
+
+
+async def while_connected(request: Request, answer: Awaitable[Answered]) -> Answered:
+    """Wait for an answer as long as the client does; what is answered at once costs no listening.
+
+    Raises:
+        HTTPException: 499, which nobody hears, for a client that has gone; the answer is cancelled.
+    """
+    loop = asyncio.get_running_loop()
+    listening: list[asyncio.Task[None]] = []
+    try:
+        async with asyncio.timeout(None) as patience:
+            later = loop.call_later(
+                _AT_ONCE, lambda: listening.append(loop.create_task(_end_when_gone(request, patience)))
+            )
+            try:
+                return await answer
+            finally:
+                later.cancel()
+                for task in listening:
+                    task.cancel()
+    except TimeoutError as error:
+        raise HTTPException(499, "The client has gone.") from error
+
+
+async def _end_when_gone(request: Request, patience: asyncio.Timeout) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    patience.reschedule(asyncio.get_running_loop().time())
 
 
 class Intake:

@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+from prometheus_client import REGISTRY
 
 from scintiflow.classifier.settings import ClassifierSettings
 from scintiflow.inference.engine import Answer
@@ -26,6 +27,12 @@ class Held:
         self.seen += canvas[:, 0, 0, 0].tolist()
         nothing = np.zeros((len(canvas), 1), np.float32)
         return Answer(nothing, nothing, np.zeros((len(canvas), 1, 2, 2), np.float32))
+
+
+def outcomes(outcome: str) -> float:
+    """Return how many inferences ended so."""
+    labels = {"call": "infer", "outcome": outcome}
+    return REGISTRY.get_sample_value("scintiflow_classifier_requests_total", labels) or 0.0
 
 
 def test_a_burst_of_scans_is_let_in(tmp_path: Path) -> None:
@@ -81,3 +88,46 @@ def test_a_client_that_stalls_is_sent_away(tmp_path: Path) -> None:
             writer.close()
 
     asyncio.run(scenario())
+
+
+def test_a_client_that_has_gone_is_not_answered(tmp_path: Path) -> None:
+    """A scan whose client closed the connection while it waited leaves the queue and never reaches the engine."""
+    engine = Held()
+
+    async def scenario() -> None:
+        async with front(tmp_path, engine.run, ClassifierSettings(maximum_waiting=1)) as served:
+            running = asyncio.create_task(served.ask(question(1)))
+            await until(engine.entered.is_set)
+            _, writer = await served.send(question(2))
+            await until(served.is_full)
+            gone = outcomes("gone")
+            writer.close()
+            await until(lambda: outcomes("gone") == gone + 1)
+            assert not served.is_full()
+            last = asyncio.create_task(served.ask(question(3)))
+            await until(served.is_full)
+            engine.let_go.set()
+            assert [await running, await last] == [200, 200]
+
+    asyncio.run(scenario())
+    assert engine.seen == [1, 3]
+
+
+def test_a_client_that_goes_early_hurts_nobody(tmp_path: Path) -> None:
+    """A connection that is reset while its scan runs, or before it is sent whole, leaves the next one its answer."""
+    engine = Held()
+
+    async def scenario() -> None:
+        async with front(tmp_path, engine.run) as served:
+            gone, invalid = outcomes("gone"), outcomes("invalid")
+            _, running = await served.send(question(1))
+            await until(engine.entered.is_set)
+            _, sending = await served.send(question(2)[:1000])
+            for writer in (running, sending):
+                writer.transport.abort()
+            await until(lambda: (outcomes("gone"), outcomes("invalid")) == (gone + 1, invalid + 1))
+            engine.let_go.set()
+            assert await served.ask(question(3)) == 200
+
+    asyncio.run(scenario())
+    assert engine.seen == [1, 3]
