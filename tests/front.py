@@ -99,12 +99,22 @@ def question(number: float = 1.0, count: int = 1, **extra: object) -> bytes:
     canvas, present = scans(count)
     canvas[:, 0, 0, 0] = number
     header = json.dumps({"inputs": [_input("canvas", canvas), _input("present", present)], **extra}).encode()
-    body = header + canvas.tobytes() + present.tobytes()
-    start = (
-        f"POST /v2/models/bright/infer HTTP/1.1\r\nHost: front\r\nContent-Length: {len(body)}\r\n"
-        f"{HEADER_LENGTH}: {len(header)}\r\n\r\n"
-    )
-    return start.encode() + body
+    return _posted(header + canvas.tobytes() + present.tobytes(), f"{HEADER_LENGTH}: {len(header)}\r\n")
+
+
+def in_json() -> bytes:
+    """Write a request for one scan in JSON."""
+    tensors = dict(zip(("canvas", "present"), scans(1), strict=True))
+    inputs = [
+        {"name": name, "shape": values.shape, "datatype": "FP32", "data": values.ravel().tolist()}
+        for name, values in tensors.items()
+    ]
+    return _posted(json.dumps({"inputs": inputs}).encode())
+
+
+def _posted(body: bytes, header: str = "") -> bytes:
+    start = f"POST /v2/models/bright/infer HTTP/1.1\r\nHost: front\r\nContent-Length: {len(body)}\r\n"
+    return f"{start}{header}\r\n".encode() + body
 
 
 def _input(name: str, values: Floats) -> dict[str, object]:

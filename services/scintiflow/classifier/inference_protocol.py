@@ -1,5 +1,6 @@
 """The Open Inference Protocol v2 over HTTP, as KServe and Triton clients speak it: `/v2/...`."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from scintiflow.inference.manifest import Manifest
 from scintiflow.serving.exchange import Intake, read_body, spoken, while_connected
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
+_AT_ONCE = 4 << 20
+"""Bytes of binary tensors that are checked where HTTP is answered; more, and any JSON, would hold it up."""
 _EXTENSIONS = ["binary_tensor_data", "schedule_policy"]
 _OUTPUT_SHAPES = {"probability": [-1, -1], "logit": [-1, -1], "map": [-1, -1, -1, -1]}
 
@@ -114,9 +117,12 @@ class InferenceProtocol:
         return Response(said, headers={HEADER_LENGTH: str(length)}, media_type="application/octet-stream")
 
     async def _asked(self, request: Request) -> Asked:
+        length = _header_length(request)
         try:
             async with self.intake.body(request) as body:
-                return parse(body, _header_length(request))
+                if length is None or len(body) > _AT_ONCE:
+                    return await asyncio.to_thread(parse, body, length)
+                return parse(body, length)
         except Refused as refused:
             raise HTTPException(400, str(refused)) from refused
 

@@ -90,9 +90,8 @@ async def read_body(
     """
     if request.headers.get("content-encoding", "identity") != "identity":
         raise HTTPException(415, "Send the body as it is, without Content-Encoding.")
-    too_large = HTTPException(413, f"The body may hold {limit} bytes; send less at a time.")
     if _announced(request) > limit:
-        raise too_large
+        raise _too_large(limit)
     chunks, size, more = [], 0, True
     try:
         async with asyncio.timeout(seconds):
@@ -105,7 +104,7 @@ async def read_body(
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > limit:
-                    raise too_large
+                    raise _too_large(limit)
     except TimeoutError as error:
         told = f"The body did not come within {seconds:g} seconds; send less at a time."
         raise HTTPException(408, told, {"Connection": "close"}) from error
@@ -176,6 +175,10 @@ class Intake:
             yield await read_body(request, self._largest, seconds=self._seconds, came=came)
         finally:
             self._held -= held
+
+
+def _too_large(limit: int) -> HTTPException:
+    return HTTPException(413, f"The body may hold {limit} bytes; send less at a time.")
 
 
 def _announced(request: Request) -> int:

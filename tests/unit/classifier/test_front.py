@@ -2,15 +2,19 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 from prometheus_client import REGISTRY
 
 from scintiflow.classifier.settings import ClassifierSettings
+from scintiflow.classifier.tensors import Asked, parse
 from scintiflow.inference.engine import Answer
 from scintiflow.inference.session import Floats
-from tests.front import front, question, status_of, until
+from tests.front import front, in_json, question, status_of, until
 
 
 class Held:
@@ -131,3 +135,26 @@ def test_a_client_that_goes_early_hurts_nobody(tmp_path: Path) -> None:
 
     asyncio.run(scenario())
     assert engine.seen == [1, 3]
+
+
+@pytest.mark.parametrize(("ask", "at_once"), [(question, True), (partial(question, count=5), False), (in_json, False)])
+def test_what_takes_long_to_check_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Callable[[], bytes], at_once: bool
+) -> None:
+    """JSON, and binary tensors of several scans, are checked in other threads than the one that answers HTTP."""
+    parsed_in: list[threading.Thread] = []
+
+    def watched(body: bytes, header_length: int | None) -> Asked:
+        parsed_in.append(threading.current_thread())
+        return parse(body, header_length)
+
+    monkeypatch.setattr("scintiflow.classifier.inference_protocol.parse", watched)
+    engine = Held()
+    engine.let_go.set()
+
+    async def scenario() -> int:
+        async with front(tmp_path, engine.run) as served:
+            return await served.ask(ask())
+
+    assert asyncio.run(scenario()) == 200
+    assert [thread is threading.main_thread() for thread in parsed_in] == [at_once]
