@@ -17,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Literal, NamedTuple, Protocol, Self, TypeVar
 
@@ -69,7 +69,7 @@ class _Part(Generic[Answered]):
     given: tuple[Floats, ...]
     bulk: bool
     answer: asyncio.Future[Answered]
-    arrived: float = field(default_factory=time.monotonic)
+    arrived: float
 
     @property
     def rows(self) -> int:
@@ -199,11 +199,12 @@ class Batcher(Generic[Answered]):
             raise Unavailable(f"More than {self._maximum_waiting} scans would wait; send fewer, or try again later.")
 
     def _parts(self, given: tuple[Floats, ...], bulk: bool) -> list[_Part[Answered]]:
-        loop, most, rows = asyncio.get_running_loop(), self._maximum_rows, len(given[0])
+        arrived, future = time.monotonic(), asyncio.get_running_loop().create_future
+        most, rows = self._maximum_rows, len(given[0])
         if rows <= most:
-            return [_Part(given, bulk, loop.create_future())]
+            return [_Part(given, bulk, future(), arrived)]
         return [
-            _Part(tuple(array[first : first + most] for array in given), bulk, loop.create_future())
+            _Part(tuple(array[first : first + most] for array in given), bulk, future(), arrived)
             for first in range(0, rows, most)
         ]
 

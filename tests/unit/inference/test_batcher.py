@@ -4,6 +4,8 @@ import asyncio
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from scintiflow.errors import Refused, Unavailable
 from scintiflow.inference.batcher import Batcher, BatchRan
 from scintiflow.inference.engine import Answer
 from scintiflow.inference.session import Floats
+from tests.simulated import Simulated, simulate
 
 
 class Recorder:
@@ -423,3 +426,98 @@ def test_lanes_do_not_fill_each_other() -> None:
 
     asyncio.run(scenario())
     assert gate.batches == [[0], [4], [1], [2]]
+
+
+@dataclass
+class Arrival:
+    """A request in a simulation: when it comes, of how many rows, in which lane, and what became of it."""
+
+    at: float
+    size: int
+    bulk: bool
+    refused: bool = False
+    answered_at: float = 0.0
+
+
+ARRIVALS = st.lists(
+    st.builds(
+        Arrival, at=st.integers(0, 40).map(lambda tenths: tenths / 10), size=st.integers(1, 6), bulk=st.booleans()
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+async def come(batcher: Batcher[Answer], arrival: Arrival, number: int) -> None:
+    """Ask when it is time, with rows that all bear this number."""
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(arrival.at - loop.time())
+    try:
+        await batcher.submit(*rows(*[number] * arrival.size), within=None, bulk=arrival.bulk)
+    except Unavailable:
+        arrival.refused = True
+    arrival.answered_at = loop.time()
+
+
+@settings(max_examples=100)
+@given(
+    arrivals=ARRIVALS,
+    maximum_rows=st.integers(1, 8),
+    maximum_delay=st.sampled_from([0.0, 0.25, 1.0]),
+    engine=st.sampled_from([0.0, 0.05, 0.4]),
+)
+def test_nobody_waits_longer_than_the_delay_for_an_idle_engine(
+    arrivals: list[Arrival], maximum_rows: int, maximum_delay: float, engine: float
+) -> None:
+    """Whatever comes when, the engine never stands idle while a row has waited for longer than `maximum_delay`."""
+    recorder, loop = Recorder(), Simulated(engine)
+
+    async def scenario() -> None:
+        async with Batcher(
+            recorder.run, maximum_rows=maximum_rows, maximum_delay=maximum_delay, maximum_waiting=1000
+        ) as batcher:
+            await asyncio.gather(*(come(batcher, arrival, number) for number, arrival in enumerate(arrivals)))
+
+    simulate(loop, "scintiflow.inference.batcher", scenario())
+    idle_since = 0.0
+    for place, started in enumerate(loop.called):
+        for number in chain.from_iterable(recorder.batches[place:]):
+            assert started <= max(idle_since, arrivals[int(number)].at + maximum_delay) + 1e-6
+        idle_since = started + engine
+
+
+@settings(max_examples=100)
+@given(arrivals=ARRIVALS, maximum_rows=st.integers(1, 4), maximum_waiting=st.integers(1, 8))
+def test_overload_is_refused_at_once_and_passes(
+    arrivals: list[Arrival], maximum_rows: int, maximum_waiting: int
+) -> None:
+    """Whatever comes when, one is refused only for want of room and in no time; the others are answered, and after them
+    there is room for as many as ever."""
+    recorder, loop = Recorder(), Simulated(0.5)
+
+    async def scenario() -> None:
+        async with Batcher(recorder.run, maximum_rows=maximum_rows, maximum_waiting=maximum_waiting) as batcher:
+            await asyncio.gather(*(come(batcher, arrival, number) for number, arrival in enumerate(arrivals)))
+            await batcher.submit(*rows(*[-1] * maximum_waiting), within=None)
+
+    simulate(loop, "scintiflow.inference.batcher", scenario())
+    for number, arrival in enumerate(arrivals):
+        ran = sum(batch.count(number) for batch in recorder.batches)
+        assert ran == (0 if arrival.refused else arrival.size)
+        if arrival.refused:
+            assert arrival.answered_at == pytest.approx(arrival.at)
+            assert waiting_beside(arrival, arrivals, recorder, loop) + arrival.size > maximum_waiting
+
+
+def waiting_beside(one: Arrival, arrivals: list[Arrival], recorder: Recorder, loop: Simulated) -> int:
+    """Count at most how many rows waited in its lane when it came."""
+    came = sum(
+        other.size for other in arrivals if other.bulk == one.bulk and not other.refused and other.at <= one.at + 1e-6
+    )
+    taken = sum(
+        arrivals[int(number)].bulk == one.bulk
+        for batch, started in zip(recorder.batches, loop.called, strict=True)
+        for number in batch
+        if number >= 0 and started < one.at - 1e-6
+    )
+    return came - taken
