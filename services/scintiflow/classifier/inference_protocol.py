@@ -101,8 +101,9 @@ class InferenceProtocol:
         served.require_room()
         asked = await self._asked(request)
         within = min(self.deadline, asked.within or self.deadline)
+        at_once = served.idle  # then there is nothing to be gained from listening, and a timer to be lost
         answering = served.answer(asked.canvas, asked.present, within=within, bulk=asked.bulk)
-        answer = await while_connected(request, answering)
+        answer = await (answering if at_once else while_connected(request, answering))
         said, length = render(
             asked,
             answer,

@@ -64,6 +64,11 @@ class Served:
         """
         self._serving().require_room()
 
+    @property
+    def idle(self) -> bool:
+        """Whether a request would start at once."""
+        return self.batcher is not None and self.batcher.idle
+
     def _serving(self) -> Batcher[Answer]:
         if self.batcher is None or not self.batcher.serving:
             raise Unavailable(f"The model {self.name} is not ready: {self.reason}")

@@ -157,6 +157,11 @@ class Batcher(Generic[Answered]):
         """Whether it answers: not before it is entered, and not after whatever ended it."""
         return self._serving is not None and not self._serving.done()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs or waits: what comes now starts at once."""
+        return not (self._running or self._urgent or self._bulk)
+
     async def submit(self, *given: Floats, within: float | None, bulk: bool = False) -> Answered:
         """Answer these rows, or say within `within` seconds why not. Cancelling takes them out of the queue.
 
@@ -214,6 +219,7 @@ class Batcher(Generic[Answered]):
                 await self._until_due()
                 self._running = self._take()
                 await self._run(self._running)
+                self._running = []
         except Exception:  # a fault of ours; `serving` tells it, and nobody waits for ever
             structlog.get_logger().exception("batcher ended")
         finally:
