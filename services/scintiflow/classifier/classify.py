@@ -22,7 +22,7 @@ from scintiflow.dicom.selection import Selection, candidate, select
 from scintiflow.errors import Declined, Refused, Unavailable
 from scintiflow.inference.manifest import Manifest
 from scintiflow.inference.suitability import why_not
-from scintiflow.serving.exchange import read_body, spoken
+from scintiflow.serving.exchange import Intake, spoken, while_connected
 
 DISCLAIMER = "AI result, not for diagnostic use, research only"
 _VIEWS = {View.VIEW_ANTERIOR: "anterior", View.VIEW_POSTERIOR: "posterior"}
@@ -33,7 +33,7 @@ class Classification:
     """Reads single files with every model of a roster; nothing is kept."""
 
     roster: Roster
-    maximum_body: int
+    intake: Intake
     deadline: float
     """Seconds that each model may take."""
 
@@ -46,21 +46,25 @@ class Classification:
             raise HTTPException(
                 415, "Send the DICOM file itself as the body, for example curl --data-binary @scan.dcm."
             )
-        body = await read_body(request, self.maximum_body)
         if not any(served.state == "READY" for served in self.roster.all()):
             raise Unavailable(f"No model is ready. {self.roster.trouble()}")
         try:
-            selection, decoded = await asyncio.to_thread(read_scan, body)
+            async with self.intake.body(request) as body:
+                selection, decoded = await asyncio.to_thread(read_scan, body)
         except Refused as refused:
             raise HTTPException(422, str(refused)) from refused
+        findings = await while_connected(request, self._findings(selection, decoded))
         return JSONResponse(
             {
                 "views": [_view(view) for view in selection.views],
                 "notes": list(selection.notes),
-                "findings": [await self._finding(served, selection, decoded) for served in self.roster.all()],
+                "findings": findings,
                 "disclaimer": DISCLAIMER,
             }
         )
+
+    async def _findings(self, selection: Selection, decoded: Decoded) -> list[dict[str, Any]]:
+        return [await self._finding(served, selection, decoded) for served in self.roster.all()]
 
     async def _finding(self, served: Served, selection: Selection, decoded: Decoded) -> dict[str, Any]:
         manifest, facts = served.manifest, served.facts

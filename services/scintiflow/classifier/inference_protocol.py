@@ -1,5 +1,6 @@
 """The Open Inference Protocol v2 over HTTP, as KServe and Triton clients speak it: `/v2/...`."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +13,15 @@ from starlette.routing import Route
 import scintiflow
 from scintiflow.classifier.metrics import REQUESTS
 from scintiflow.classifier.roster import Roster, Served
-from scintiflow.classifier.tensors import DATATYPE, parse, render
+from scintiflow.classifier.tensors import DATATYPE, Asked, parse, render
 from scintiflow.errors import Refused
 from scintiflow.inference.engine import INPUTS
 from scintiflow.inference.manifest import Manifest
-from scintiflow.serving.exchange import read_body, spoken
+from scintiflow.serving.exchange import Intake, read_body, spoken, while_connected
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
+_AT_ONCE = 4 << 20
+"""Bytes of binary tensors that are checked where HTTP is answered; more, and any JSON, would hold it up."""
 _EXTENSIONS = ["binary_tensor_data", "schedule_policy"]
 _OUTPUT_SHAPES = {"probability": [-1, -1], "logit": [-1, -1], "map": [-1, -1, -1, -1]}
 
@@ -28,7 +31,7 @@ class InferenceProtocol:
     """The protocol's calls for the models of a roster."""
 
     roster: Roster
-    maximum_body: int
+    intake: Intake
     deadline: float
     """Seconds that an inference request may take."""
 
@@ -95,26 +98,34 @@ class InferenceProtocol:
 
     async def _infer(self, request: Request) -> Response:
         served, manifest = self._named(request)
-        body = await read_body(request, self.maximum_body)
-        try:
-            asked = parse(body, _header_length(request))
-        except Refused as refused:
-            raise HTTPException(400, str(refused)) from refused
+        served.require_room()
+        asked = await self._asked(request)
         within = min(self.deadline, asked.within or self.deadline)
-        answer = await served.answer(asked.canvas, asked.present, within=within, bulk=asked.bulk)
-        facts = _facts(served, manifest)
+        at_once = served.idle  # then there is nothing to be gained from listening, and a timer to be lost
+        answering = served.answer(asked.canvas, asked.present, within=within, bulk=asked.bulk)
+        answer = await (answering if at_once else while_connected(request, answering))
         said, length = render(
             asked,
             answer,
             {
                 "model_name": served.name,
                 "model_version": manifest.version,
-                "parameters": {name: facts[name] for name in ("engine", "precision", "digest")},
+                "parameters": {**_what_runs(served), "digest": manifest.digest},
             },
         )
         if length is None:
             return Response(said, media_type="application/json")
         return Response(said, headers={HEADER_LENGTH: str(length)}, media_type="application/octet-stream")
+
+    async def _asked(self, request: Request) -> Asked:
+        length = _header_length(request)
+        try:
+            async with self.intake.body(request) as body:
+                if length is None or len(body) > _AT_ONCE:
+                    return await asyncio.to_thread(parse, body, length)
+                return parse(body, length)
+        except Refused as refused:
+            raise HTTPException(400, str(refused)) from refused
 
     def _named(self, request: Request) -> tuple[Served, Manifest]:
         """Return the model that the path names, and its manifest."""
@@ -136,12 +147,16 @@ def _facts(served: Served, manifest: Manifest) -> dict[str, Any]:
     facts = served.facts
     return {
         **told,
-        "engine": facts and facts.engine,
-        "precision": facts and facts.precision,
+        **_what_runs(served),
         "device": facts and facts.device,
         "mode": facts and facts.mode,
         "nodes": facts and dict(facts.nodes),
     }
+
+
+def _what_runs(served: Served) -> dict[str, Any]:
+    facts = served.facts
+    return {"engine": facts and facts.engine, "precision": facts and facts.precision}
 
 
 def _tensor(name: str, shape: list[int]) -> dict[str, Any]:

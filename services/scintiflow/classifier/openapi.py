@@ -31,6 +31,7 @@ def _own_paths() -> dict[str, Any]:
                 "requestBody": _body({"application/dicom": {"schema": {"type": "string", "format": "binary"}}}),
                 "responses": {
                     "200": _says("What the models found.", _ref("Classification")),
+                    "408": _error("The file did not come in time."),
                     "413": _error("The file is too large."),
                     "422": _error("The file is not for us, or cannot be read; the sentence says why."),
                     "503": _error("No model is ready, or too much waits."),
@@ -99,6 +100,7 @@ def _infer(unknown: dict[str, Any]) -> dict[str, Any]:
         "responses": {
             "200": response,
             "400": _error("The request breaks the protocol; the sentence says where."),
+            "408": _error("The body did not come in time."),
             "413": _error("The body is too large."),
             "500": _error("The model gave something that is no finding."),
             "503": _error("The model is not ready, or too much waits; try again later."),

@@ -20,17 +20,32 @@ from scintiflow.inference.session import EngineFacts, Floats
 State = Literal["LOADING", "READY", "UNAVAILABLE"]
 """As the model repository extension of the Open Inference Protocol calls them."""
 
+_LOADING = "The model is being loaded; try again in a few seconds."
+_ENDED = "What answers for the model has ended; the log says why."
+
 
 @dataclass
 class Served:
-    """One model folder. It answers once `state` is READY; until then `reason` says why not."""
+    """One model folder. It answers while `state` is READY; else `reason` says why not."""
 
     name: str
-    state: State = "LOADING"
-    reason: str = "The model is being loaded; try again in a few seconds."
+    fault: str = ""
+    """Why it cannot be loaded."""
     manifest: Manifest | None = None
     facts: EngineFacts | None = None
     batcher: Batcher[Answer] | None = None
+
+    @property
+    def state(self) -> State:
+        """What it does; a batcher that has ended is as good as none."""
+        if self.batcher is None:
+            return "UNAVAILABLE" if self.fault else "LOADING"
+        return "READY" if self.batcher.serving else "UNAVAILABLE"
+
+    @property
+    def reason(self) -> str:
+        """Why it does not answer; empty where it does."""
+        return {"LOADING": _LOADING, "UNAVAILABLE": self.fault or _ENDED, "READY": ""}[self.state]
 
     async def answer(self, canvas: Floats, present: Floats, *, within: float, bulk: bool = False) -> Answer:
         """Answer N rows within so many seconds; `bulk` lets those go first that somebody waits for.
@@ -39,9 +54,25 @@ class Served:
             Unavailable: the model is not ready, overloaded or too slow.
             Refused: the engine gave something that is no finding.
         """
-        if self.batcher is None:
+        return await self._serving().submit(canvas, present, within=within, bulk=bulk)
+
+    def require_room(self) -> None:
+        """Say before a request is read that it would not be answered.
+
+        Raises:
+            Unavailable: the model is not ready, or overloaded.
+        """
+        self._serving().require_room()
+
+    @property
+    def idle(self) -> bool:
+        """Whether a request would start at once."""
+        return self.batcher is not None and self.batcher.idle
+
+    def _serving(self) -> Batcher[Answer]:
+        if self.batcher is None or not self.batcher.serving:
             raise Unavailable(f"The model {self.name} is not ready: {self.reason}")
-        return await self.batcher.submit(canvas, present, within=within, bulk=bulk)
+        return self.batcher
 
 
 class Roster:
@@ -93,7 +124,7 @@ class Roster:
             try:
                 await self._load(served, batchers)
             except Exception as error:  # one model's trouble is not the others'
-                served.state, served.reason = "UNAVAILABLE", _reason(error)
+                served.fault = _reason(error)
                 structlog.get_logger().error("model not ready", model=served.name, reason=served.reason)
 
     async def _load(self, served: Served, batchers: AsyncExitStack) -> None:
@@ -102,9 +133,8 @@ class Roster:
         engine = await asyncio.to_thread(self._open_checked, manifest)
         facts = served.facts = engine.describe()
         heard = partial(metrics.count_batch, manifest.name, facts)
-        served.batcher = await batchers.enter_async_context(self._new_batcher(engine, heard))
-        served.state, served.reason = "READY", ""
         metrics.count_engine(manifest, facts)
+        served.batcher = await batchers.enter_async_context(self._new_batcher(engine, heard))
         structlog.get_logger().info("model ready", model=served.name, engine=facts.engine, precision=facts.precision)
 
     def _open_checked(self, manifest: Manifest) -> Engine:

@@ -19,7 +19,9 @@ class ClassifierSettings(EngineSettings):
     maximum_delay_seconds: float = Field(default=0, ge=0)
     """How long a batch waits for company."""
     maximum_waiting: int = Field(default=256, ge=1)
-    """Scans that may wait for one model, 1 MiB each; what is not answered by its deadline is told so."""
+    """Scans that may wait for one model, and be sent at the same moment, 1 MiB each."""
     deadline_seconds: float = Field(default=25, gt=0, lt=60)
     """Below the router's own patience, so that it hears why."""
+    sending_seconds: float = Field(default=25, gt=0)
+    """How long a client may take to send a request, before its deadline begins."""
     maximum_body_bytes: int = Field(default=64 << 20, ge=1 << 20)

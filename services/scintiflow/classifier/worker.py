@@ -35,7 +35,13 @@ def equip(service: "bentoml.Service[object]") -> None:
             on_batch=heard,
         ),
     )
-    answers = application(roster, maximum_body=settings.maximum_body_bytes, deadline=settings.deadline_seconds)
+    answers = application(
+        roster,
+        maximum_body=settings.maximum_body_bytes,
+        maximum_waiting=settings.maximum_waiting,
+        sending=settings.sending_seconds,
+        deadline=settings.deadline_seconds,
+    )
     if installation.otlp_endpoint:
         answers.add_middleware(Traced, tracing=open_tracing("classifier", installation.otlp_endpoint))
     service.mount_asgi_app(answers)

@@ -36,6 +36,11 @@ class Answer:
         """Return rows `first` to `last`, the last one excluded."""
         return Answer(self.probability[first:last], self.logit[first:last], self.map[first:last])
 
+    @classmethod
+    def joined(cls, parts: Sequence["Answer"]) -> "Answer":
+        """Return the rows of several answers, one after another."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in OUTPUTS))
+
 
 _SIZES: dict[Device, tuple[int, ...]] = {"cpu": (1,), "cuda": (1, 4, 16), "tensorrt": (1, 4, 16)}
 """Rows that run at a time. On a CPU one row already keeps every core busy; a GPU takes batches of fixed sizes, because
@@ -63,7 +68,7 @@ class Engine:
             rows = self._size(len(canvas) - first)
             answers.append(self._some(rows, canvas[first : first + rows], present[first : first + rows]))
             first += rows
-        return Answer(*(np.concatenate([getattr(answer, name) for answer in answers]) for name in OUTPUTS))
+        return Answer.joined(answers)
 
     def describe(self) -> EngineFacts:
         """Say what really runs."""

@@ -6,6 +6,7 @@ canvas pixel on any scale; anterior, posterior as seen from behind) and `embeddi
 scans are known.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,11 @@ class Rates:
         """Return rows `first` to `last`, the last one excluded."""
         return Rates(self.rate[first:last], self.embedding[first:last])
 
+    @classmethod
+    def joined(cls, parts: Sequence["Rates"]) -> "Rates":
+        """Return the rows of several draws, one after another."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in OUTPUTS))
+
 
 class Generator:
     """A loaded graph; not thread-safe.
@@ -57,8 +63,7 @@ class Generator:
             Refused: an output has the wrong shape, or holds something that is not a number or negative.
         """
         given = dict(zip(INPUTS, (noise, condition, known), strict=True))
-        drawn = [self._bucket(given, first) for first in range(0, len(noise), self._rows)]
-        return Rates(*(np.concatenate([getattr(rates, name) for rates in drawn]) for name in OUTPUTS))
+        return Rates.joined([self._bucket(given, first) for first in range(0, len(noise), self._rows)])
 
     def describe(self) -> EngineFacts:
         """Say what really runs."""

@@ -1,6 +1,6 @@
 """ONNX Runtime: on this machine's CPU, or on a GPU with CUDA or TensorRT, and nowhere else than was asked for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ PROVIDERS: Mapping[Device, str] = {
 }
 _ERRORS = 3
 """What is logged; what ONNX Runtime only warns of is asked for here."""
+_WORK = ("Conv", "Gemm", "MatMul")
+"""What takes nearly all of the time, by what kinds of nodes are called. A provider leaves to the CPU what only counts
+shapes; if it left this, it would be in use by name alone."""
 _BUILD_SECONDS = 1800.0
 """How long an engine may take that another process builds; minutes are usual, so this one hangs."""
 
@@ -69,7 +72,7 @@ def _open_on_gpu(graph: bytes, device: Device, precision: str, rows: int, folder
     config.use_deterministic_compute = True
     config.add_free_dimension_override_by_name(gpu.open_dimension(graph), rows)
     try:
-        session = _session(graph, device, _options(device, folder), config)
+        session = _session(graph, device, options_for(device, folder), config)
         takes = {port.name: tuple(port.shape) for port in session.get_inputs()}
         gives = {port.name: tuple(port.shape) for port in session.get_outputs()}
         run = _bound(session, takes, gives)
@@ -83,8 +86,8 @@ def _open_on_gpu(graph: bytes, device: Device, precision: str, rows: int, folder
     return Session(inputs, tuple(gives), lambda given: gpu.alone(lambda: run(given)), facts)
 
 
-def _options(device: Device, folder: Path | None) -> dict[str, str]:
-    """Return what the provider of a device is told."""
+def options_for(device: Device, folder: Path | None) -> dict[str, str]:
+    """Return what the provider of a GPU is told; `folder` is where TensorRT keeps what it builds, if anywhere."""
     if device == "cuda":
         return {"device_id": "0", "enable_cuda_graph": "1", "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
     kept = {} if folder is None else gpu.kept_in(folder)
@@ -94,7 +97,7 @@ def _options(device: Device, folder: Path | None) -> dict[str, str]:
 def _session(
     graph: bytes, device: Device, options: dict[str, str], config: onnxruntime.SessionOptions
 ) -> onnxruntime.InferenceSession:
-    """Open a session whose provider is the one asked for and runs at least part of the graph."""
+    """Open a session whose provider is the one asked for and does the graph's work."""
     config.log_severity_level = _ERRORS
     # Its threads would spin between requests and take the cores from the other processes of this machine.
     config.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -104,7 +107,15 @@ def _session(
     nodes = _nodes(session)
     if provider not in session.get_providers() or provider not in nodes:
         raise Refused(f"ONNX Runtime ran the graph on {', '.join(nodes)} instead of {provider}, unasked.")
+    if strays := work_elsewhere(session.get_provider_graph_assignment_info(), provider):
+        raise Refused(f"ONNX Runtime ran {', '.join(strays)} elsewhere than on {provider}, unasked.")
     return session
+
+
+def work_elsewhere(parts: Iterable[Any], provider: str) -> list[str]:
+    """Return the kinds of nodes that cost time, among parts of a graph that are assigned to other providers."""
+    kinds = {node.op_type for part in parts if part.ep_name != provider for node in part.get_nodes()}
+    return sorted(kind for kind in kinds if any(work in kind for work in _WORK))
 
 
 def _nodes(session: onnxruntime.InferenceSession) -> dict[str, int]:

@@ -50,7 +50,8 @@ class Served:
 
     def trouble(self) -> str | None:
         """Say why the service is not ready; None when it is."""
-        return self._trouble
+        ended = self._synthesis is not None and not self._synthesis.batcher.serving
+        return "What draws for the generator has ended; the log says why." if ended else self._trouble
 
     def synthesis(self) -> Synthesis:
         """Return the generator at work; raises Unavailable while it is not ready."""

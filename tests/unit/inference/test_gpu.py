@@ -1,6 +1,9 @@
 """What is decided about a GPU before there is one."""
 
+import mmap
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import onnxruntime
 import pytest
@@ -10,6 +13,7 @@ from scintiflow.errors import Refused
 from scintiflow.inference import gpu
 from scintiflow.inference.engine import check_golden, open_engine
 from scintiflow.inference.manifest import Device, EngineChoice, load
+from scintiflow.inference.onnxruntime_session import options_for, work_elsewhere
 from tests.graphs import model_folder
 
 DEVICES: list[Device] = ["cuda", "tensorrt"]
@@ -121,3 +125,55 @@ def test_what_no_machine_can_do_is_refused(tmp_path: Path, choice: EngineChoice,
     """It is no reason to use something else instead, not even where that is allowed."""
     with pytest.raises(Refused, match=sentence):
         open_engine(load(model_folder(tmp_path)).run_by(choice))
+
+
+def test_what_the_providers_are_told(tmp_path: Path) -> None:
+    """CUDA computes in the precision of the graph and looks for no algorithm by timing; TensorRT takes types from the
+    graph, and keeps what it builds under our name for it; both replay a recorded run."""
+    assert options_for("cuda", None) == {
+        "device_id": "0",
+        "enable_cuda_graph": "1",
+        "use_tf32": "0",
+        "cudnn_conv_algo_search": "HEURISTIC",
+    }
+    assert options_for("tensorrt", None) == {"device_id": "0", "trt_cuda_graph_enable": "1"}
+    folder = tmp_path / "0123456789abcdef"
+    assert options_for("tensorrt", folder) == {
+        "device_id": "0",
+        "trt_cuda_graph_enable": "1",
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": str(folder),
+        "trt_engine_cache_prefix": "0123456789abcdef",
+        "trt_timing_cache_enable": "1",
+        "trt_timing_cache_path": str(folder),
+    }
+
+
+@gpu_package
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_providers_know_what_they_are_told(tmp_path: Path, device: Device) -> None:
+    """Every option is a word in the library of the provider that it is for."""
+    library = Path(onnxruntime.__file__).parent / "capi" / f"libonnxruntime_providers_{device}.so"
+    with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as words:
+        for name in options_for(device, tmp_path):
+            assert words.find(f"\0{name}\0".encode()) > 0, name
+
+
+@dataclass(frozen=True)
+class Part:
+    """Nodes of a graph with their provider, as ONNX Runtime tells of them."""
+
+    ep_name: str
+    kinds: tuple[str, ...]
+
+    def get_nodes(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(op_type=kind) for kind in self.kinds]
+
+
+def test_a_provider_that_leaves_the_work_to_the_cpu_is_told_apart() -> None:
+    """One that leaves what counts shapes is in use; one that leaves a convolution is not, whatever else it runs."""
+    own = Part("CUDAExecutionProvider", ("Conv", "Relu", "Gemm"))
+    shapes = Part("CPUExecutionProvider", ("Shape", "Gather", "Concat"))
+    work = Part("CPUExecutionProvider", ("Relu", "FusedConv", "MatMul", "MatMul"))
+    assert work_elsewhere([own, shapes], "CUDAExecutionProvider") == []
+    assert work_elsewhere([own, shapes, work], "CUDAExecutionProvider") == ["FusedConv", "MatMul"]
