@@ -69,7 +69,9 @@ def test_ctrl_c_says_how_to_go_on(client: httpx.Client, tmp_path: Path) -> None:
     """Interrupted, it ends without a traceback, and names the commands that fetch and cancel what goes on."""
     asked = command(client, "--label", "normal", "--count", "1000", "--out", tmp_path / "scans")
     with subprocess.Popen(asked, stderr=subprocess.PIPE, text=True) as process:
-        wait_for(lambda: any(batch["done"] for batch in client.get("/v1/batches").json()), 60)
+        wait_for(
+            lambda: any(batch["state"] == "running" and batch["done"] for batch in client.get("/v1/batches").json()), 60
+        )
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130

@@ -134,4 +134,4 @@ def test_examples_can_be_rebuilt(folder: Path) -> None:
         fresh = example(next(numbers(is_one, workshop.FIRST_EXAMPLE)))
         kept = dcmread(folder / "examples" / f"{kind}-1.dcm")
         assert fresh.StudyInstanceUID == kept.StudyInstanceUID
-        assert np.mean(fresh.pixel_array != kept.pixel_array) < 1e-3
+        assert np.mean(fresh.pixel_array != kept.pixel_array) < 5e-3  # 0.0017 between an AMD and an Intel
