@@ -4,11 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scintiflow.inference.session import Floats
+from scintiflow.synthesizer.poisson import poisson
 
-_MOST = np.iinfo(np.uint16).max
 
-
-def unfold(canvas: Floats) -> NDArray[np.float64]:
+def unfold(canvas: Floats) -> Floats:
     """Make two camera rows of each canvas row, on the straight line through its neighbours; their mean stays.
 
     Args:
@@ -17,11 +16,14 @@ def unfold(canvas: Floats) -> NDArray[np.float64]:
     Returns:
         [views, 2 rows, cols]; no value is negative, so beside a steep rise the line is flatter.
     """
-    rows = canvas.astype(np.float64)
-    around = np.concatenate([rows[:, :1], rows, rows[:, -1:]], axis=1)
-    quarter = np.clip((around[:, 2:] - around[:, :-2]) / 8, -rows, rows)
-    views, count, cols = rows.shape
-    return np.stack([rows - quarter, rows + quarter], axis=2).reshape(views, 2 * count, cols)
+    around = np.concatenate([canvas[:, :1], canvas, canvas[:, -1:]], axis=1)
+    quarter = (around[:, 2:] - around[:, :-2]) / 8
+    np.clip(quarter, -canvas, canvas, out=quarter)
+    views, rows, cols = canvas.shape
+    unfolded = np.empty((views, 2 * rows, cols), np.float32)
+    np.subtract(canvas, quarter, out=unfolded[:, ::2])
+    np.add(canvas, quarter, out=unfolded[:, 1::2])
+    return unfolded
 
 
 def sample(canvas: Floats, counts: int, random: np.random.Generator) -> NDArray[np.uint16]:
@@ -36,5 +38,5 @@ def sample(canvas: Floats, counts: int, random: np.random.Generator) -> NDArray[
         uint16 [2, 2 rows, cols], Poisson.
     """
     expected = unfold(canvas)
-    expected *= 2 * counts / expected.sum()
-    return np.minimum(random.poisson(expected), _MOST).astype(np.uint16)
+    expected *= 2 * counts / expected.sum(dtype=np.float64)
+    return poisson(expected, random)

@@ -10,7 +10,7 @@ from scintiflow.inference.batcher import Batcher
 from scintiflow.inference.generator import Rates
 from scintiflow.inference.generator_manifest import GeneratorManifest
 from scintiflow.synthesizer import metrics
-from scintiflow.synthesizer.archive import Entry
+from scintiflow.synthesizer.archive import Entry, Packed
 from scintiflow.synthesizer.guard import Guard
 from scintiflow.synthesizer.item import Item
 from scintiflow.synthesizer.sampling import sample
@@ -73,4 +73,5 @@ class Synthesis:
         counts = sample(drawn.rate[0], item.counts(self.manifest), item.stream("counts"))
         form, labels = FORMATS[item.wanted.format], item.labels(self.manifest)
         names = form.names(item.index)
-        return Entry(labels, {names[column]: data for column, data in form.encode(Scan(counts, labels)).items()})
+        files = form.encode(Scan(counts, labels))
+        return Entry(labels, {names[column]: Packed.of(data) for column, data in files.items()})

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scintiflow.synthesizer.archive import Entry, join, pack
+from scintiflow.synthesizer.archive import Entry, Packed, join, pack
 from scintiflow.synthesizer.scan import FORMATS, Scan
 from scintiflow.synthesizer.wanted import FormatName
 from scintilab.archive.survey import survey
@@ -26,7 +26,7 @@ def entries(folder: Path, format: FormatName, count: int) -> list[Entry]:
         labels = item(index, label=label).labels(manifest)
         names = FORMATS[format].names(index)
         files = FORMATS[format].encode(Scan(counts, labels))
-        made.append(Entry(labels, {names[column]: data for column, data in files.items()}))
+        made.append(Entry(labels, {names[column]: Packed.of(data) for column, data in files.items()}))
     return made
 
 
@@ -42,9 +42,9 @@ def test_an_archive_holds_what_its_shards_hold(tmp_path: Path, format: FormatNam
     assert len(set(archives)) == 1
     with zipfile.ZipFile(io.BytesIO(archives[0])) as archive:
         assert archive.testzip() is None
-        wanted = {name: data for entry in made for name, data in entry.files.items()}
+        wanted = {name: packed for entry in made for name, packed in entry.files.items()}
         assert sorted(archive.namelist()) == sorted([*wanted, "labels.csv", "labels.json"])
-        assert all(archive.read(name) == data for name, data in wanted.items())
+        assert all(Packed.of(archive.read(name)) == packed for name, packed in wanted.items())
         assert json.loads(archive.read("labels.json")) == [entry.labels for entry in made]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from scintiflow.errors import Unavailable
 from scintiflow.store import Store
-from scintiflow.synthesizer.archive import Entry
+from scintiflow.synthesizer.archive import Entry, Packed
 from scintiflow.synthesizer.batch import Batch, batch_on_disk, batches_on_disk, begin, beginning
 from scintiflow.synthesizer.wanted import Wanted
 from tests.unit.synthesizer.items import manifest_in
@@ -35,7 +35,10 @@ def batch(store: Store, tmp_path: Path) -> Batch:
 def entries(batch: Batch, shard: int) -> list[Entry]:
     """Stand-ins for the scans of a shard: a name, and labels with no more than an index."""
     return [
-        Entry({"index": index, "seed": 0, "label": "both", "perugini": 2} | dict.fromkeys(REST), {f"{index}": b"scan"})
+        Entry(
+            {"index": index, "seed": 0, "label": "both", "perugini": 2} | dict.fromkeys(REST),
+            {f"{index}": Packed.of(b"scan")},
+        )
         for index in batch.indices(shard)
     ]
 
