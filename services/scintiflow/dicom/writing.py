@@ -4,18 +4,23 @@ Strict means that `dciodvfy` finds no error (PS3.3 A.5, NM Image IOD). The same 
 same object, UIDs included, so an example file can be rebuilt bit by bit.
 """
 
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache, wraps
 from hashlib import sha256
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, ParamSpec, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filereader import read_dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian, NuclearMedicineImageStorage
+from pydicom.valuerep import VR
 
 from scintiflow.dicom.identity import EQUIPMENT, IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 
@@ -34,6 +39,9 @@ SCAN_SPEED = 2.5
 """Millimetres a second: 15 cm a minute, a usual table speed for a whole-body bone scan."""
 
 _VIEW_AT = {180: codes.SCT.AnteriorProjection, 0: codes.SCT.PosteriorProjection}
+
+
+P = ParamSpec("P")
 
 
 class Patient(NamedTuple):
@@ -85,13 +93,27 @@ def whole_body_image(
     image.update(_subject(patient, acquired_at))
     image.update(_identity(counts, patient, acquired_at, study_uid))
     image.update(_equipment(synthetic))
-    image.update(_isotope(tracer, injected_at or acquired_at - timedelta(hours=3)))
-    image.update(_detectors(start_angles))
+    image.update(_isotope(tracer, f"{injected_at or acquired_at - timedelta(hours=3):%H%M%S}"))
+    image.update(_detectors(*start_angles))
     image.update(_scan(counts.shape[1] * pixel_mm[0]))
     image.update(_pixels(counts, pixel_mm))
+    image.set_original_encoding(False, True, convert_encodings(image.SpecificCharacterSet))
     if transfer_syntax.is_compressed:
         image.compress(transfer_syntax, generate_instance_uid=False)
     return image
+
+
+def _written_once(describe: Callable[P, Dataset]) -> Callable[P, Dataset]:
+    """Let a part that many images share be put together and written once: what was read is written as it is."""
+
+    @wraps(describe)
+    def as_read(*args: P.args, **kwargs: P.kwargs) -> Dataset:
+        file = io.BytesIO()
+        describe(*args, **kwargs).save_as(file, implicit_vr=False, little_endian=True)
+        file.seek(0)
+        return read_dataset(file, is_implicit_VR=False, is_little_endian=True)
+
+    return cast(Callable[P, Dataset], lru_cache(maxsize=32)(as_read))
 
 
 def _subject(patient: Patient, acquired_at: datetime) -> Dataset:
@@ -112,7 +134,7 @@ def _years(born: date, today: date) -> int:
 
 def _identity(counts: NDArray[np.uint16], patient: Patient, acquired_at: datetime, study_uid: str | None) -> Dataset:
     study = study_uid or _uid("study", patient.id, acquired_at.isoformat())
-    content = sha256(counts.tobytes()).hexdigest()
+    content = sha256(np.ascontiguousarray(counts).data).hexdigest()
     identity = Dataset()
     identity.SOPClassUID = NuclearMedicineImageStorage
     identity.SOPInstanceUID = _uid("image", study, acquired_at.isoformat(), content)
@@ -138,6 +160,7 @@ def _uid(*parts: str) -> UID:
     return UID(f"2.25.{int.from_bytes(sha256(chr(0).join(parts).encode()).digest()[:16])}")
 
 
+@_written_once
 def _equipment(synthetic: bool) -> Dataset:
     equipment = Dataset()
     equipment.Manufacturer = EQUIPMENT.manufacturer
@@ -152,7 +175,8 @@ def _equipment(synthetic: bool) -> Dataset:
     return equipment
 
 
-def _isotope(tracer: Code | None, injected_at: datetime) -> Dataset:
+@_written_once
+def _isotope(tracer: Code | None, injected_at: str) -> Dataset:
     """PS3.3 C.8.4.10: one window of 15 % around 140.5 keV, and what was injected when."""
     photopeak = Dataset()
     photopeak.EnergyWindowLowerLimit = 130.0
@@ -162,7 +186,7 @@ def _isotope(tracer: Code | None, injected_at: datetime) -> Dataset:
     window.EnergyWindowRangeSequence = [photopeak]
     dose = Dataset()
     dose.RadionuclideCodeSequence = [_coded(codes.SCT._99mTechnetium)]
-    dose.RadiopharmaceuticalStartTime = f"{injected_at:%H%M%S}"
+    dose.RadiopharmaceuticalStartTime = injected_at
     if tracer:
         dose.Radiopharmaceutical = tracer.meaning
         dose.RadiopharmaceuticalCodeSequence = [_coded(tracer)]
@@ -173,7 +197,8 @@ def _isotope(tracer: Code | None, injected_at: datetime) -> Dataset:
     return isotope
 
 
-def _detectors(start_angles: Sequence[float]) -> Dataset:
+@_written_once
+def _detectors(*start_angles: float) -> Dataset:
     """PS3.3 C.8.4.11: a detector for each frame; its angle says which side of the patient it sees."""
     detectors = Dataset()
     detectors.DetectorInformationSequence = [_detector(angle) for angle in start_angles]
@@ -194,6 +219,7 @@ def _detector(angle: float) -> Dataset:
     return detector
 
 
+@_written_once
 def _scan(length_mm: float) -> Dataset:
     """PS3.3 C.8.4.9: a supine patient, head first, on a table that moves `length_mm` past both detectors."""
     scan = Dataset()
@@ -222,7 +248,7 @@ def _pixels(counts: NDArray[np.uint16], pixel_mm: tuple[float, float]) -> Datase
     pixels.BitsAllocated, pixels.BitsStored, pixels.HighBit = 16, 16, 15
     pixels.PixelRepresentation = 0
     pixels.CountsAccumulated = int(counts.sum(dtype=np.int64))
-    pixels.PixelData = counts.astype("<u2").tobytes()
+    pixels.add_new("PixelData", VR.OW, counts.astype("<u2").tobytes())
     return pixels
 
 
