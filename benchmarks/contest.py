@@ -55,7 +55,7 @@ class Plan:
     """Rounds that end with a burst."""
 
 
-FULL = Plan(5, 6, 96, 3)
+FULL = Plan(15, 2, 32, 3)
 QUICK = Plan(1, 2, 8, 1)
 
 Figure = Callable[[Turn], float]

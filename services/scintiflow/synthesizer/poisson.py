@@ -27,7 +27,7 @@ _LOW = np.uint32(COLUMNS - 1)
 _LOW_BITS = np.uint32(6)
 _HIGH_BITS = np.uint32(26)
 _CAPACITY = 1 << 26
-_BLOCK = 1 << 14
+_BLOCK = 1 << 15
 """Pixels whose numbers stay in the processor's cache."""
 
 
@@ -57,19 +57,19 @@ def poisson(expected: Floats, random: np.random.Generator) -> NDArray[np.uint16]
 def _on_the_grid(rates: Floats, random: np.random.Generator) -> NDArray[np.uint32]:
     """Draw the counts of the steps below some rates, and leave in `rates` what is above them, in steps."""
     rates *= STEPS
-    place = rates.astype(np.intp)
-    rates -= place
+    place = rates.astype(np.int32)
+    rates -= place.astype(np.float32)
     words = random.bit_generator.random_raw(-(-rates.size // 2)).view(np.uint32)[: rates.size]
     column = words >> _HIGH_BITS
     words <<= _LOW_BITS
     place *= COLUMNS
-    place += column
+    place += column.view(np.int32)
     entry = tables().take(place, mode="clip")  # nothing is out of bounds, and "raise" makes a copy to see it
     alias = entry & _LOW
     entry ^= alias
     # As np.where(words < entry, column, alias), for whose branches no processor has an eye.
     column -= alias
-    column *= words < entry
+    column *= (words < entry).astype(np.uint32)
     column += alias
     return column
 
