@@ -4,18 +4,15 @@ Strict means that `dciodvfy` finds no error (PS3.3 A.5, NM Image IOD). The same 
 same object, UIDs included, so an example file can be rebuilt bit by bit.
 """
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from functools import lru_cache, wraps
 from hashlib import sha256
-from typing import Literal, NamedTuple, ParamSpec, cast
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.filereader import read_dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.tag import Tag
@@ -23,6 +20,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, NuclearMedicineImageStorage
 from pydicom.valuerep import VR
 
 from scintiflow.dicom.identity import EQUIPMENT, IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
+from scintiflow.dicom.recurring import recurring
 
 MDP = Code("96390006", "SCT", "Technetium Tc^99m^ medronate")
 """Methylene diphosphonate (DICOM CID 25), the commonest bone tracer."""
@@ -39,9 +37,6 @@ SCAN_SPEED = 2.5
 """Millimetres a second: 15 cm a minute, a usual table speed for a whole-body bone scan."""
 
 _VIEW_AT = {180: codes.SCT.AnteriorProjection, 0: codes.SCT.PosteriorProjection}
-
-
-P = ParamSpec("P")
 
 
 class Patient(NamedTuple):
@@ -103,19 +98,6 @@ def whole_body_image(
     return image
 
 
-def _written_once(describe: Callable[P, Dataset]) -> Callable[P, Dataset]:
-    """Let a part that many images share be put together and written once: what was read is written as it is."""
-
-    @wraps(describe)
-    def as_read(*args: P.args, **kwargs: P.kwargs) -> Dataset:
-        file = io.BytesIO()
-        describe(*args, **kwargs).save_as(file, implicit_vr=False, little_endian=True)
-        file.seek(0)
-        return read_dataset(file, is_implicit_VR=False, is_little_endian=True)
-
-    return cast(Callable[P, Dataset], lru_cache(maxsize=32)(as_read))
-
-
 def _subject(patient: Patient, acquired_at: datetime) -> Dataset:
     subject = Dataset()
     subject.SpecificCharacterSet = "ISO_IR 192"
@@ -160,7 +142,7 @@ def _uid(*parts: str) -> UID:
     return UID(f"2.25.{int.from_bytes(sha256(chr(0).join(parts).encode()).digest()[:16])}")
 
 
-@_written_once
+@recurring
 def _equipment(synthetic: bool) -> Dataset:
     equipment = Dataset()
     equipment.Manufacturer = EQUIPMENT.manufacturer
@@ -175,7 +157,7 @@ def _equipment(synthetic: bool) -> Dataset:
     return equipment
 
 
-@_written_once
+@recurring
 def _isotope(tracer: Code | None, injected_at: str) -> Dataset:
     """PS3.3 C.8.4.10: one window of 15 % around 140.5 keV, and what was injected when."""
     photopeak = Dataset()
@@ -197,7 +179,7 @@ def _isotope(tracer: Code | None, injected_at: str) -> Dataset:
     return isotope
 
 
-@_written_once
+@recurring
 def _detectors(*start_angles: float) -> Dataset:
     """PS3.3 C.8.4.11: a detector for each frame; its angle says which side of the patient it sees."""
     detectors = Dataset()
@@ -219,7 +201,7 @@ def _detector(angle: float) -> Dataset:
     return detector
 
 
-@_written_once
+@recurring
 def _scan(length_mm: float) -> Dataset:
     """PS3.3 C.8.4.9: a supine patient, head first, on a table that moves `length_mm` past both detectors."""
     scan = Dataset()

@@ -42,8 +42,8 @@ _Paragraph = tuple[int, _Colour, str]
 """Font size, colour and text."""
 
 
-def draw(reading: Reading) -> NDArray[np.uint8]:
-    """Return the picture, [HEIGHT, WIDTH, 3] RGB: unmarked views, the same views marked, and the words."""
+def draw(reading: Reading) -> Image.Image:
+    """Return the picture, WIDTH x HEIGHT in RGB: unmarked views, the same views marked, and the words."""
     sheet = Image.new("RGB", (WIDTH, HEIGHT), _PAPER)
     pen = ImageDraw.Draw(sheet)
     influence = influence_of(reading.finding)
@@ -61,7 +61,7 @@ def draw(reading: Reading) -> NDArray[np.uint8]:
     y = _draw_scale(sheet, pen, y + 16)
     _write(pen, y, _caveats(reading))
     _draw_band(pen)
-    return np.asarray(sheet)
+    return sheet
 
 
 def influence_of(finding: Finding) -> dict[View, NDArray[np.float32]]:

@@ -1,7 +1,7 @@
 """The structured report: Comprehensive 3D SR after TID 1500, with TIDs 1600, 1501 and 4019 (DICOM PS3.16)."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from highdicom.sr import (
     AlgorithmIdentification,
@@ -14,7 +14,6 @@ from highdicom.sr import (
     Measurement,
     NumContentItem,
     ObserverContext,
-    QualitativeEvaluation,
     TextContentItem,
     TrackingIdentifier,
 )
@@ -24,9 +23,9 @@ from pydicom.sr.coding import Code
 from pydicom.uid import Comprehensive3DSRStorage
 
 from scintiflow.contracts.v1.finding_pb2 import Code as ContractCode
-from scintiflow.contracts.v1.finding_pb2 import Finding
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, SelectedView, View
 from scintiflow.dicom.identity import EQUIPMENT, IMPLEMENTATION_UID, result_uid
+from scintiflow.dicom.recurring import encoded, recurring
 from scintiflow.results.envelope import envelope, evidence, first_with, reference, selected_frames, settle
 from scintiflow.results.reading import DISCLAIMER, Reading, answer, remarks, views_in_order
 
@@ -35,6 +34,9 @@ VERSION = "2"
 SERIES = (9001, "AI report, research only")
 
 _CONTAINS, _MODIFIER, _ACQUISITION = "CONTAINS", "HAS CONCEPT MOD", "HAS ACQ CONTEXT"
+
+_MODELS = 16
+"""Are told of in reports at any time, with another engine each."""
 
 _ENGLISH = Code("en", "RFC5646", "English")
 _PIXELS = Code("{pixels}", "UCUM", "Pixels")
@@ -78,9 +80,7 @@ def encode(reading: Reading) -> Dataset:
 
 def _measurement_report(reading: Reading) -> Dataset:
     """TID 1500 Measurement Report."""
-    procedures = (
-        CodeContentItem(codes.DCM.ProcedureReported, code, _MODIFIER) for code in _procedures(reading.scan.sources)
-    )
+    procedures = (_said(codes.DCM.ProcedureReported, code, _MODIFIER) for code in _procedures(reading.scan.sources))
     items = [
         *_language_and_observer(),
         *procedures,
@@ -99,7 +99,9 @@ def _language_and_observer() -> tuple[Dataset, ...]:
         model_name=EQUIPMENT.model,
         serial_number=EQUIPMENT.version,
     )
-    return *LanguageOfContentItemAndDescendants(_ENGLISH), *ObserverContext(codes.DCM.Device, device)
+    return tuple(
+        map(encoded, (*LanguageOfContentItemAndDescendants(_ENGLISH), *ObserverContext(codes.DCM.Device, device)))
+    )
 
 
 def _procedures(sources: Sequence[Dataset]) -> list[Code]:
@@ -117,8 +119,8 @@ def _image_library(reading: Reading) -> Dataset:
     """TID 1600 Image Library: one entry a frame, because one object can show the patient from both sides."""
     sources = {source.SOPInstanceUID: source for source in reading.scan.sources}
     group = [
-        CodeContentItem(codes.DCM.Modality, codes.DCM.NuclearMedicine, _ACQUISITION),
-        CodeContentItem(codes.DCM.TargetRegion, codes.SCT.EntireBody, _ACQUISITION),
+        _said(codes.DCM.Modality, codes.DCM.NuclearMedicine, _ACQUISITION),
+        _said(codes.DCM.TargetRegion, codes.SCT.EntireBody, _ACQUISITION),
         *(_entry(sources[view.sop_instance_uid], view) for view in views_in_order(reading.finding)),
     ]
     return _container(codes.DCM.ImageLibrary, [_container(codes.DCM.ImageLibraryGroup, group)])
@@ -128,9 +130,9 @@ def _entry(source: Dataset, view: SelectedView) -> Dataset:
     """TID 1601 and 1602: one frame, which side it shows and how large it is."""
     entry = _image(source, [view.frame])
     entry.ContentSequence = [
-        CodeContentItem(codes.DCM.ImageView, _PROJECTIONS[view.view], _ACQUISITION),
-        NumContentItem(codes.DCM.PixelDataRows, source.Rows, _PIXELS, relationship_type=_ACQUISITION),
-        NumContentItem(codes.DCM.PixelDataColumns, source.Columns, _PIXELS, relationship_type=_ACQUISITION),
+        _said(codes.DCM.ImageView, _PROJECTIONS[view.view], _ACQUISITION),
+        _pixels(codes.DCM.PixelDataRows, source.Rows),
+        _pixels(codes.DCM.PixelDataColumns, source.Columns),
     ]
     return entry
 
@@ -145,30 +147,65 @@ def _measurement_group(reading: Reading) -> Dataset:
         source.ConceptNameCodeSequence = [CodedConcept.from_code(codes.DCM.SourceOfMeasurement)]
     items = [
         *TrackingIdentifier(tracking_uid, f"{finding.model} {finding.model_version}"),
-        FindingSite(site),
-        *_algorithm(finding),
+        _site(site),
+        *_algorithm(
+            finding.model,
+            finding.model_version,
+            f"threshold={finding.threshold:g}",
+            f"digest={finding.model_digest}",
+            f"engine={finding.engine}",
+            f"precision={finding.precision}",
+        ),
         *Measurement(codes.DCM.Probability, round(finding.probability, 6), codes.UCUM.NoUnits),
-        *QualitativeEvaluation(_code(finding.question), answer(finding)),
-        *(TextContentItem(codes.DCM.Comment, text, _CONTAINS) for text in (DISCLAIMER, *remarks(reading))),
+        _said(_code(finding.question), answer(finding), _CONTAINS),
+        *map(_comment, (DISCLAIMER, *remarks(reading))),
         *sources,
     ]
     return _container(codes.DCM.MeasurementGroup, items, template="1501")
 
 
-def _algorithm(finding: Finding) -> AlgorithmIdentification:
+@lru_cache(_MODELS)
+def _algorithm(model: str, version: str, *parameters: str) -> tuple[Dataset, ...]:
     """TID 4019: which model, and everything needed to get the same answer again."""
-    return AlgorithmIdentification(
-        name=finding.model,
-        version=finding.model_version,
+    items = AlgorithmIdentification(
+        name=model,
+        version=version,
         manufacturer=EQUIPMENT.manufacturer,
-        parameters=[
-            f"threshold={finding.threshold:g}",
-            f"digest={finding.model_digest}",
-            f"engine={finding.engine}",
-            f"precision={finding.precision}",
-        ],
+        parameters=parameters,
         family=codes.DCM.ArtificialIntelligence,
     )
+    return tuple(map(encoded, items))
+
+
+@recurring
+def _said(name: Code, value: Code, relationship: str) -> Dataset:
+    item: Dataset = CodeContentItem(name, value, relationship)
+    return item
+
+
+@recurring
+def _site(site: Code) -> Dataset:
+    item: Dataset = FindingSite(site)
+    return item
+
+
+@recurring
+def _pixels(name: Code, number: int) -> Dataset:
+    item: Dataset = NumContentItem(name, number, _PIXELS, relationship_type=_ACQUISITION)
+    return item
+
+
+def _comment(text: str) -> Dataset:
+    """Return a sentence; most are the same in many reports."""
+    return _plain_comment(text) if text.isascii() else _worded(text)
+
+
+def _worded(text: str) -> Dataset:
+    item: Dataset = TextContentItem(codes.DCM.Comment, text, _CONTAINS)
+    return item
+
+
+_plain_comment = recurring(_worded)
 
 
 def _container(
@@ -176,9 +213,15 @@ def _container(
 ) -> Dataset:
     """Return a CONTAINER that accepts any items; highdicom's own refuses an image without a name (TID 1601)."""
     container = Dataset()
-    container.update(ContainerContentItem(name, False, template, relationship))
+    container.update(_empty(name, template, relationship))
     container.ContentSequence = items
     return container
+
+
+@recurring
+def _empty(name: Code, template: str | None, relationship: str | None) -> Dataset:
+    item: Dataset = ContainerContentItem(name, False, template, relationship)
+    return item
 
 
 def _image(source: Dataset, frames: Sequence[int]) -> Dataset:

@@ -4,10 +4,11 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import SecondaryCaptureImageStorage
+from pydicom.valuerep import VR
 
 from scintiflow.dicom.identity import EQUIPMENT
 from scintiflow.results.drawing import draw
-from scintiflow.results.envelope import envelope, first_with, reference, selected_frames
+from scintiflow.results.envelope import envelope, first_with, reference, selected_frames, settle
 from scintiflow.results.reading import DISCLAIMER, VIEW_NAMES, Reading, views_in_order
 
 KIND = "picture"
@@ -30,7 +31,7 @@ def encode(reading: Reading) -> Dataset:
     picture.SecondaryCaptureDeviceSoftwareVersions = EQUIPMENT.version
     _derive(picture, reading)
     _paint(picture, reading)
-    return picture
+    return settle(picture)
 
 
 def _derive(picture: Dataset, reading: Reading) -> None:
@@ -55,14 +56,15 @@ def _derive(picture: Dataset, reading: Reading) -> None:
 
 def _paint(picture: Dataset, reading: Reading) -> None:
     """Put the drawing in as 8-bit RGB, pixel by pixel (PS3.3 C.7.6.3)."""
-    pixels = draw(reading)
-    picture.Rows, picture.Columns, picture.SamplesPerPixel = pixels.shape
+    sheet = draw(reading)
+    picture.Columns, picture.Rows = sheet.size
+    picture.SamplesPerPixel = len(sheet.getbands())
     picture.PhotometricInterpretation = "RGB"
     picture.PlanarConfiguration = 0
     picture.BitsAllocated = picture.BitsStored = 8
     picture.HighBit = 7
     picture.PixelRepresentation = 0
-    picture.PixelData = pixels.tobytes()
+    picture.add_new("PixelData", VR.OB, sheet.tobytes())
 
 
 def _coded(code: Code) -> Dataset:

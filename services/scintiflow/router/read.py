@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +26,8 @@ from scintiflow.errors import Declined
 from scintiflow.records import Event, Record, as_json, finding_path, note, read_record, result_path, work_key
 from scintiflow.results import ENCODERS, Reading, Scan
 from scintiflow.router import metrics
-from scintiflow.router.classify import find, ready_models
+from scintiflow.router.catalogue import Catalogue
+from scintiflow.router.classify import find
 from scintiflow.store import Store
 from scintiflow.stream import Delivery, Stream
 from scintiflow.tracing import NOWHERE, Tracing, gathered, read
@@ -34,13 +35,14 @@ from scintiflow.tracing import NOWHERE, Tracing, gathered, read
 
 @dataclass(frozen=True)
 class Router:
-    """What reading needs: the disk, the classifier, the rules and the senders' queues."""
+    """What reading needs: the disk, the classifier, the rules, the senders' queues, and what the classifier serves."""
 
     store: Store
     classifier: httpx.Client
     configuration: Configuration
     results: Mapping[str, Stream]
     tracing: Tracing = NOWHERE
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
     def read(self, delivery: Delivery) -> None:
         """Bring one revision of a study to `reported` or to an end; safe to repeat at any point.
@@ -103,8 +105,10 @@ class Router:
     def _findings(self, ready: StudyReady, decoded: Decoded) -> list[Finding]:
         """Ask every enabled model; the first finding written is the one that counts."""
         mode = self.configuration.mode
-        models = ready_models(self.classifier, lambda name: mode(name) != "off")
-        found = [find(self.classifier, model, ready, decoded, shadow=mode(model.name) == "shadow") for model in models]
+        with self.catalogue.models(self.classifier, lambda name: mode(name) != "off") as models:
+            found = [
+                find(self.classifier, model, ready, decoded, shadow=mode(model.name) == "shadow") for model in models
+            ]
         return [self._write_finding(ready, finding) for finding in found]
 
     def _write_finding(self, ready: StudyReady, finding: Finding) -> Finding:
@@ -163,11 +167,7 @@ class Router:
         finding = reading.finding
         name = f"r{finding.revision}-{finding.model}-{kind}"
         path = result_path(self.store, finding.study, name)
-        if not path.exists():
-            file = io.BytesIO()
-            ENCODERS[kind](reading).save_as(file, enforce_file_format=True)
-            self.store.put_once(path, file.getvalue())
-        written = path.read_bytes()
+        written = path.read_bytes() if path.exists() else self._encoded(reading, kind, path)
         header = dcmread(io.BytesIO(written), stop_before_pixels=True)
         return Result(
             name=name,
@@ -177,6 +177,13 @@ class Router:
             sop_instance_uid=header.SOPInstanceUID,
             digest=hashlib.sha256(written).hexdigest(),
         )
+
+    def _encoded(self, reading: Reading, kind: str, path: Path) -> bytes:
+        """Encode a result and write it, unless another router was first; return what lies there."""
+        file = io.BytesIO()
+        ENCODERS[kind](reading).save_as(file, enforce_file_format=True)
+        data = file.getvalue()
+        return data if self.store.put_once(path, data) else path.read_bytes()
 
     def _hand_over(self, record: Record, revision: int) -> None:
         """Queue what the senders have not delivered yet."""

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from scintiflow.results.drawing import draw
 from tests.unit.results.readings import finding, reading, scan
 
@@ -20,7 +22,7 @@ def test_readings_of_one_scan_are_drawn_alike() -> None:
     """What two models say of one scan is drawn beside the same picture of it."""
     first = reading()
     second = replace(first, finding=finding(first.finding.views, probability=0.02))
-    one, other = draw(first), draw(second)
+    one, other = np.asarray(draw(first)), np.asarray(draw(second))
     unmarked = slice(62, 830), slice(20, 420)
     assert (one[unmarked] == other[unmarked]).all()
     assert (one != other).any()

@@ -1,0 +1,39 @@
+"""Parts that recur in many DICOM objects, put together and encoded once.
+
+pydicom writes what it has read as it is, element by element; what was put together it encodes anew each time, level by
+level, which takes longer than all else about a report.
+"""
+
+import io
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import ParamSpec, cast
+
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+
+_KINDS = 64
+"""Of one part are kept."""
+
+P = ParamSpec("P")
+
+
+def recurring(describe: Callable[P, Dataset]) -> Callable[P, Dataset]:
+    """Let `describe` describe a part once for the same arguments; nobody may change what it returns.
+
+    The text in a part is ASCII, which is the same in whatever character set an object is written (PS3.5 6.1.2.3).
+    """
+
+    @wraps(describe)
+    def as_read(*args: P.args, **kwargs: P.kwargs) -> Dataset:
+        return encoded(describe(*args, **kwargs))
+
+    return cast(Callable[P, Dataset], lru_cache(_KINDS)(as_read))
+
+
+def encoded(part: Dataset) -> Dataset:
+    """Return a part as it is read from a file in Explicit VR Little Endian."""
+    file = io.BytesIO()
+    part.save_as(file, implicit_vr=False, little_endian=True)
+    file.seek(0)
+    return read_dataset(file, is_implicit_VR=False, is_little_endian=True)
