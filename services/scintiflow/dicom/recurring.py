@@ -19,10 +19,7 @@ P = ParamSpec("P")
 
 
 def recurring(describe: Callable[P, Dataset]) -> Callable[P, Dataset]:
-    """Let `describe` describe a part once for the same arguments; nobody may change what it returns.
-
-    The text in a part is ASCII, which is the same in whatever character set an object is written (PS3.5 6.1.2.3).
-    """
+    """Let `describe` describe a part once for the same arguments; nobody may change what it returns."""
 
     @wraps(describe)
     def as_read(*args: P.args, **kwargs: P.kwargs) -> Dataset:
@@ -32,7 +29,13 @@ def recurring(describe: Callable[P, Dataset]) -> Callable[P, Dataset]:
 
 
 def encoded(part: Dataset) -> Dataset:
-    """Return a part as it is read from a file in Explicit VR Little Endian."""
+    """Return a part as it is read from a file in Explicit VR Little Endian.
+
+    Where a text goes beyond ASCII, which is the same in whatever character set an object is written (PS3.5 6.1.2.3), it
+    is returned as it is.
+    """
+    if not all(str(element.value).isascii() for element in part.iterall()):
+        return part
     file = io.BytesIO()
     part.save_as(file, implicit_vr=False, little_endian=True)
     file.seek(0)

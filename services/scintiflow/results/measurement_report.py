@@ -195,17 +195,10 @@ def _pixels(name: Code, number: int) -> Dataset:
     return item
 
 
+@recurring
 def _comment(text: str) -> Dataset:
-    """Return a sentence; most are the same in many reports."""
-    return _plain_comment(text) if text.isascii() else _worded(text)
-
-
-def _worded(text: str) -> Dataset:
     item: Dataset = TextContentItem(codes.DCM.Comment, text, _CONTAINS)
     return item
-
-
-_plain_comment = recurring(_worded)
 
 
 def _container(

@@ -167,7 +167,7 @@ class Router:
         finding = reading.finding
         name = f"r{finding.revision}-{finding.model}-{kind}"
         path = result_path(self.store, finding.study, name)
-        written = path.read_bytes() if path.exists() else self._encoded(reading, kind, path)
+        written = path.read_bytes() if path.exists() else self._encode(reading, kind, path)
         header = dcmread(io.BytesIO(written), stop_before_pixels=True)
         return Result(
             name=name,
@@ -178,7 +178,7 @@ class Router:
             digest=hashlib.sha256(written).hexdigest(),
         )
 
-    def _encoded(self, reading: Reading, kind: str, path: Path) -> bytes:
+    def _encode(self, reading: Reading, kind: str, path: Path) -> bytes:
         """Encode a result and write it, unless another router was first; return what lies there."""
         file = io.BytesIO()
         ENCODERS[kind](reading).save_as(file, enforce_file_format=True)

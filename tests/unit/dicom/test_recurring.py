@@ -17,10 +17,10 @@ def part(meaning: str) -> Dataset:
     return holder
 
 
-def written(holder: Dataset, name: str) -> bytes:
+def written(holder: Dataset, name: str, character_set: str = "ISO_IR 192") -> bytes:
     """Write an object that holds a part twice, in a character set of its own."""
     whole = Dataset()
-    whole.SpecificCharacterSet = "ISO_IR 192"
+    whole.SpecificCharacterSet = character_set
     whole.PatientName = name
     whole.ContentSequence = [holder, holder]
     whole.update(holder)
@@ -57,3 +57,12 @@ def test_a_part_may_be_written_any_number_of_times() -> None:
     kept = encoded(part("Heart"))
     assert [written(kept, name) for name in ("A", "A")] == [written(part("Heart"), "A")] * 2
     assert written(kept, "B") == written(part("Heart"), "B")
+
+
+def test_text_beyond_ascii_is_written_in_the_character_set_of_each_object() -> None:
+    """A part that says "Größe" says so in an object in Latin-1 as in one in UTF-8."""
+    kept = encoded(part("Größe"))
+    for names in ("ISO_IR 100", "ISO_IR 192"):
+        whole = dcmread(io.BytesIO(written(kept, "A", names)), force=True)
+        assert whole.ContentSequence[0].ConceptNameCodeSequence[0].CodeMeaning == "Größe"
+        assert whole.ConceptNameCodeSequence[0].CodeMeaning == "Größe"

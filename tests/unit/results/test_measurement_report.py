@@ -410,3 +410,13 @@ def test_results_of_synthetic_scans_are_marked_synthetic(kind: str) -> None:
     """Synthetic Data is copied from the scan, and absent from results of scans that do not have it."""
     assert encoded(doubtful(), kind).SyntheticData == "YES"
     assert "SyntheticData" not in encoded(reading(), kind)
+
+
+def test_a_procedure_is_named_in_the_letters_of_each_hospital() -> None:
+    """The same procedure with an umlaut, said in Latin-1 and then in UTF-8, is the same words in both reports."""
+    for names in ("ISO_IR 100", "ISO_IR 192"):
+        source = scan(SpecificCharacterSet=names)
+        source.ProcedureCodeSequence = [coded("NM-1", "99HOSPITAL", "Ganzkörperszintigrafie")]
+        items = encoded(reading(source)).ContentSequence
+        meanings = [code.CodeMeaning for item in items for code in item.get("ConceptCodeSequence", ())]
+        assert "Ganzkörperszintigrafie" in meanings
