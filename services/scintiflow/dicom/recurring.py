@@ -9,8 +9,10 @@ from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import ParamSpec, cast
 
+from pydicom.charset import convert_encodings, default_encoding
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
+from pydicom.sequence import Sequence
 
 _KINDS = 64
 """Of one part are kept."""
@@ -40,3 +42,23 @@ def encoded(part: Dataset) -> Dataset:
     part.save_as(file, implicit_vr=False, little_endian=True)
     file.seek(0)
     return read_dataset(file, is_implicit_VR=False, is_little_endian=True)
+
+
+def settle(whole: Dataset) -> Dataset:
+    """Say of an object that it is encoded as it will be written, in Explicit VR Little Endian, and return it.
+
+    Else pydicom takes apart what recurs, and looks for ambiguous value representations below each level; none may be
+    left. Items that were read in another encoding keep it.
+    """
+    _settle_items(whole)
+    names = whole.get("SpecificCharacterSet")
+    whole.set_original_encoding(False, True, convert_encodings(names) if names else default_encoding)
+    return whole
+
+
+def _settle_items(holder: Dataset) -> None:
+    for element in holder.elements():
+        for item in element.value if isinstance(element.value, Sequence) else ():
+            _settle_items(item)
+            if item.original_encoding == (None, None):
+                item.set_original_encoding(False, True, default_encoding)

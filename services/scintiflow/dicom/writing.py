@@ -11,7 +11,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
@@ -92,7 +91,6 @@ def whole_body_image(
     image.update(_detectors(*start_angles))
     image.update(_scan(counts.shape[1] * pixel_mm[0]))
     image.update(_pixels(counts, pixel_mm))
-    image.set_original_encoding(False, True, convert_encodings(image.SpecificCharacterSet))
     if transfer_syntax.is_compressed:
         image.compress(transfer_syntax, generate_instance_uid=False)
     return image

@@ -4,9 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from pydicom.charset import convert_encodings, default_encoding
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from scintiflow.dicom.identity import EQUIPMENT, IMPLEMENTATION_UID, IMPLEMENTATION_VERSION, result_uid, series_uid
@@ -80,26 +78,6 @@ def envelope(reading: Reading, sop_class: UID, kind: str, version: str, series: 
     _sign(result)
     result.file_meta = _file_meta(result)
     return result
-
-
-def settle(result: Dataset) -> Dataset:
-    """Say of a whole result that it is encoded as it will be written, and return it.
-
-    Else pydicom looks for ambiguous value representations below each level of it, of which none is left, and takes
-    apart what recurs (see `dicom.recurring`). Items of the scan keep the encoding that they were read in.
-    """
-    _settle_items(result)
-    names = result.get("SpecificCharacterSet")
-    result.set_original_encoding(False, True, convert_encodings(names) if names else default_encoding)
-    return result
-
-
-def _settle_items(holder: Dataset) -> None:
-    for element in holder.elements():
-        for item in element.value if isinstance(element.value, Items) else ():
-            _settle_items(item)
-            if item.original_encoding == (None, None):
-                item.set_original_encoding(False, True, default_encoding)
 
 
 def evidence(objects: Sequence[Dataset]) -> Dataset:

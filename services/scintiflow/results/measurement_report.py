@@ -25,8 +25,8 @@ from pydicom.uid import Comprehensive3DSRStorage
 from scintiflow.contracts.v1.finding_pb2 import Code as ContractCode
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, SelectedView, View
 from scintiflow.dicom.identity import EQUIPMENT, IMPLEMENTATION_UID, result_uid
-from scintiflow.dicom.recurring import encoded, recurring
-from scintiflow.results.envelope import envelope, evidence, first_with, reference, selected_frames, settle
+from scintiflow.dicom.recurring import encoded, recurring, settle
+from scintiflow.results.envelope import envelope, evidence, first_with, reference, selected_frames
 from scintiflow.results.reading import DISCLAIMER, Reading, answer, remarks, views_in_order
 
 KIND = "report"

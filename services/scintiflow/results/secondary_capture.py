@@ -7,8 +7,9 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from pydicom.valuerep import VR
 
 from scintiflow.dicom.identity import EQUIPMENT
+from scintiflow.dicom.recurring import settle
 from scintiflow.results.drawing import draw
-from scintiflow.results.envelope import envelope, first_with, reference, selected_frames, settle
+from scintiflow.results.envelope import envelope, first_with, reference, selected_frames
 from scintiflow.results.reading import DISCLAIMER, VIEW_NAMES, Reading, views_in_order
 
 KIND = "picture"

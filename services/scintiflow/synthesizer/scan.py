@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from scintiflow.dicom.identity import synthetic_study_uid
+from scintiflow.dicom.recurring import settle
 from scintiflow.dicom.writing import TRACERS, Patient, whole_body_image
 from scintiflow.synthesizer.wanted import FormatName
 
@@ -57,7 +58,7 @@ def _dicom(scan: Scan) -> Mapping[str, bytes]:
     )
     image.ImageComments = said
     file = io.BytesIO()
-    image.save_as(file, enforce_file_format=True)
+    settle(image).save_as(file, enforce_file_format=True)
     return {"study": file.getvalue()}
 
 
