@@ -76,13 +76,12 @@ PLANTS = {
     ),
     "results queued before they are written": Plant(
         "router/read.py",
-        """            self.store.put_once(path, file.getvalue())
-        written = path.read_bytes()
+        """        return data if self.store.put_once(path, data) else path.read_bytes()
 """,
-        """            from threading import Timer
+        """        from threading import Timer
 
-            Timer(0.2, self.store.put_once, (path, file.getvalue())).start()
-        written = path.read_bytes() if path.exists() else file.getvalue()
+        Timer(0.2, self.store.put_once, (path, data)).start()
+        return data
 """,
         "results noted, not queued",
         "the sender is told",

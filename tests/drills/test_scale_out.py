@@ -43,6 +43,8 @@ class Modality:
     def __init__(self, fleet: Fleet, pacs: LedgeredPacs, ledger: Path) -> None:
         self.all_there = threading.Event()
         """Set when those held back may come too."""
+        self.hurry = threading.Event()
+        """Set when no study waits for the results of others."""
         self._doors = cycle([member.port("dicom") for member in fleet.of("receiver")])
         self._pacs = pacs
         self._ledger = Ledger(ledger)
@@ -64,7 +66,7 @@ class Modality:
     def _may_send(self) -> bool:
         with self._lock:
             self._owed = {uid for uid in self._owed if not self._pacs.arrived(uid)}
-            return len(self._owed) < MOST_OWED
+            return len(self._owed) < MOST_OWED or self.hurry.is_set()
 
     def _stored(self, study: Study, image: Dataset) -> bool:
         with self._lock:
@@ -77,32 +79,42 @@ class Modality:
         return status == 0
 
 
-def caught(member: Member, at_work: Callable[[], bool]) -> bool:
-    """Freeze a process; tell whether it is at work now, and let it go on if it is not."""
-    member.earlier = member.work()
-    member.freeze()
-    if at_work():
-        return True
-    member.thaw()
-    return False
+def catch(member: Member, at_work: Callable[[], bool]) -> None:
+    """Freeze a process in the middle of its work."""
+
+    def caught() -> bool:
+        """It is at work when it is frozen."""
+        member.freeze()
+        if at_work():
+            return True
+        member.thaw()
+        return False
+
+    wait_for(caught, 60, every=0.005)
 
 
-def kill_half(fleet: Fleet, pacs_port: int) -> list[Member]:
-    """Kill six of eleven at one moment, each in the middle of its work, and return them."""
+def kill_half(fleet: Fleet, modality: Modality, pacs_port: int) -> list[Member]:
+    """Kill six of eleven at one moment, each in the middle of its work, and return them.
+
+    Whoever is caught makes the others wait, so the order matters. A router is at work for a few milliseconds at a time,
+    but soon all of them wait for a classifier that is frozen; a frozen receiver takes the work from all others.
+    """
     receiver, classifier, sender = (fleet.of(name)[0] for name in ("receiver", "classifier", "sender"))
-    keeper = active_keeper(fleet)
-    busy: list[tuple[Member, Callable[[], bool]]] = [
-        (receiver, lambda: receiver.talks(receiver.port("dicom"))),
-        (classifier, lambda: classifier.talks(classifier.port("classifier"))),
-        *((router, partial(router.talks, fleet.classifiers)) for router in fleet.of("router")[:2]),
-        (sender, lambda: sender.talks(pacs_port)),
-        (keeper, lambda: True),
-    ]
-    for member, at_work in busy:
-        wait_for(partial(caught, member, at_work), 60, every=0.005)
-    for member, _ in busy:
-        member.kill()
-    return [member for member, _ in busy]
+    routers, keeper = fleet.of("router")[:2], active_keeper(fleet)
+    chosen = [receiver, classifier, sender, *routers, keeper]
+    for member in chosen:
+        member.earlier = member.work()
+    try:
+        catch(sender, lambda: sender.talks(pacs_port))
+        catch(classifier, lambda: classifier.talks(classifier.port("classifier")))
+        for router in routers:
+            catch(router, partial(router.talks, fleet.classifiers))
+        modality.hurry.set()
+        catch(receiver, lambda: receiver.talks(receiver.port("dicom")))
+    finally:
+        for member in chosen:
+            member.kill()
+    return chosen
 
 
 def active_keeper(fleet: Fleet) -> Member:
@@ -134,7 +146,7 @@ def test_half_of_a_fleet_may_die_in_mid_stream(tmp_path: Path) -> None:
             sending = [lines.submit(modality.send, *each) for each in enumerate(sent)]
             try:
                 wait_for(lambda: sum(pacs.arrived(study.uid) for study in delivered) >= BEFORE_THE_KILLS, 120)
-                killed = kill_half(fleet, pacs.port)
+                killed = kill_half(fleet, modality, pacs.port)
                 for member in killed:
                     fleet.start(member)
                 fleet.wait_until_ready(killed)
