@@ -40,6 +40,8 @@ class Classifier(ThreadingHTTPServer):
     def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
         self.asked = 0
         """How many inferences were asked for."""
+        self.described = 0
+        """How often a model was asked about."""
         self.hosts: set[str] = set()
         """Whom the questions were for, as they said."""
         self.heal()
@@ -88,7 +90,7 @@ class Classifier(ThreadingHTTPServer):
         heat = np.ones(self.map_shape, "<f4").tobytes()
         shapes = [((1, 1), 4), ((1, 1), 4), (self.map_shape, len(heat))]
         outputs = [_output(name, *shape) for name, shape in zip(self.output_names, shapes, strict=True)]
-        parameters = {"engine": "test", "precision": "f32", "digest": self.more.get(model, FACTS)["digest"]}
+        parameters = {"engine": "test", "precision": "f32", "digest": self.more.get(model, self.facts)["digest"]}
         truth = {"model_name": model, "outputs": outputs, "parameters": parameters}
         head, values = self.lie(truth, np.array([self.probability, 1.0], "<f4").tobytes() + heat)
         said = json.dumps(head).encode()
@@ -99,6 +101,7 @@ class _Answer(BaseHTTPRequestHandler):
     server: Classifier
 
     def do_GET(self) -> None:
+        self.server.described += 1
         facts = self.server.more.get(self._model, self.server.facts)
         self._send(json.dumps({"name": self._model, "parameters": facts}).encode())
 

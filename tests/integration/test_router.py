@@ -18,9 +18,9 @@ from scintiflow.errors import Failed, ScintiflowError, Unavailable
 from scintiflow.records import Record, note, read_findings, read_record, result_path
 from scintiflow.store import Store
 from scintiflow.stream import Delivery, Stream
-from tests.classifier import Classifier
+from tests.classifier import FACTS, Classifier
 from tests.readings import PACS, a_router, stored
-from tests.stack import EXAMPLES
+from tests.stack import EXAMPLES, copies
 
 
 @pytest.fixture
@@ -275,6 +275,27 @@ def test_a_classifier_that_is_away_is_waited_for(store: Store, redis: Redis, cla
     classifier.close()
     with pytest.raises(Unavailable, match="does not answer"):
         a_router(store, redis, classifier.url).read(delivery)
+
+
+def test_many_studies_ask_once_what_is_served(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """Studies one after another cost one question each: what the models are is known from the first."""
+    router = a_router(store, redis, classifier.url)
+    for scan in copies(EXAMPLES, 4):
+        router.read(stored(store, scan))
+    assert (classifier.asked, classifier.described) == (4, 1)
+
+
+def test_a_model_that_was_replaced_is_asked_about_anew(store: Store, redis: Redis, classifier: Classifier) -> None:
+    """An answer of another digest than the one that is known is not taken, and the next attempt knows better."""
+    router = a_router(store, redis, classifier.url)
+    first, second = (stored(store, scan) for scan in copies(EXAMPLES, 2))
+    router.read(first)
+    classifier.facts = FACTS | {"version": "0.2.0", "digest": "ef" * 32}
+    with pytest.raises(Unavailable, match="was replaced"):
+        router.read(second)
+    router.read(second)
+    folder = StudyReady.FromString(second.body).study
+    assert [finding.model_version for finding in read_findings(store, folder, 1)] == ["0.2.0"]
 
 
 def test_zero_counts_are_declined(store: Store, redis: Redis, classifier: Classifier) -> None:

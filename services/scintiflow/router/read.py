@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +26,8 @@ from scintiflow.errors import Declined
 from scintiflow.records import Event, Record, as_json, finding_path, note, read_record, result_path, work_key
 from scintiflow.results import ENCODERS, Reading, Scan
 from scintiflow.router import metrics
-from scintiflow.router.classify import find, ready_models
+from scintiflow.router.catalogue import Catalogue
+from scintiflow.router.classify import find
 from scintiflow.store import Store
 from scintiflow.stream import Delivery, Stream
 from scintiflow.tracing import NOWHERE, Tracing, gathered, read
@@ -34,13 +35,14 @@ from scintiflow.tracing import NOWHERE, Tracing, gathered, read
 
 @dataclass(frozen=True)
 class Router:
-    """What reading needs: the disk, the classifier, the rules and the senders' queues."""
+    """What reading needs: the disk, the classifier, the rules, the senders' queues, and what the classifier serves."""
 
     store: Store
     classifier: httpx.Client
     configuration: Configuration
     results: Mapping[str, Stream]
     tracing: Tracing = NOWHERE
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
     def read(self, delivery: Delivery) -> None:
         """Bring one revision of a study to `reported` or to an end; safe to repeat at any point.
@@ -103,8 +105,10 @@ class Router:
     def _findings(self, ready: StudyReady, decoded: Decoded) -> list[Finding]:
         """Ask every enabled model; the first finding written is the one that counts."""
         mode = self.configuration.mode
-        models = ready_models(self.classifier, lambda name: mode(name) != "off")
-        found = [find(self.classifier, model, ready, decoded, shadow=mode(model.name) == "shadow") for model in models]
+        with self.catalogue.models(self.classifier, lambda name: mode(name) != "off") as models:
+            found = [
+                find(self.classifier, model, ready, decoded, shadow=mode(model.name) == "shadow") for model in models
+            ]
         return [self._write_finding(ready, finding) for finding in found]
 
     def _write_finding(self, ready: StudyReady, finding: Finding) -> Finding:
