@@ -13,10 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pydicom.dataset import Dataset
+from pynetdicom import _config
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 
 logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)  # what matters is raised, in our words
+_config.LOG_HANDLER_LEVEL = "none"  # or every PDU is described for a log that nobody keeps
 
 _REST_SECONDS = 30.0
 _LOOK_SECONDS = 0.05
