@@ -6,6 +6,7 @@ from scintiflow.config import Deployment
 from scintiflow.decode import warm
 from scintiflow.dicom.privacy import log_names
 from scintiflow.lifetime import die_with_parent, until_stopped
+from scintiflow.memory import keep_freed
 from scintiflow.records import study_of
 from scintiflow.router.ask import classifier_at
 from scintiflow.router.read import Router
@@ -19,6 +20,7 @@ from scintiflow.tracing import open_tracing
 def main() -> None:
     """Load settings, open resources, consume."""
     die_with_parent()
+    keep_freed()
     stopped = until_stopped()
     deployment, settings = Deployment(), RouterSettings()
     configure_logging("router", deployment.log_format)
