@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -180,6 +181,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory, pacs: Pacs) -> Iterator[tupl
         yield stack, disk
 
 
+def _waits_for_the_disk(line: Stack, waiting: str, since: int) -> bool:
+    """It has said so, behind the first `since` characters of the log."""
+    return re.search(f"{waiting}.*The disk under DATA failed", line.log.read_text()[since:]) is not None
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_process_puts_its_work_off_and_finishes_it(stack: tuple[Stack, Disk], pacs: Pacs, fault: str) -> None:
     """Keeper, router and sender wait for the disk; nothing is parked or sent twice, and each study is delivered."""
@@ -196,12 +202,12 @@ def test_every_process_puts_its_work_off_and_finishes_it(stack: tuple[Stack, Dis
     FAULTS[fault](disk)
     try:
         assert send(line.dicom_port, [to_receive]) == [OUT_OF_RESOURCES]
-        pacs.answer = lambda uid: STATUS["stored"]
         for holder in held.values():
             holder.resume()
         for waiting in ("put a study off", "queue=ready", "queue=results:pacs"):
-            line_of_it = re.compile(f"{waiting}.*The disk under DATA failed")
-            wait_for(lambda line_of_it=line_of_it: line_of_it.search(line.log.read_text()[said:]), 30)
+            wait_for(partial(_waits_for_the_disk, line, waiting, said), 30)
+        pacs.answer = lambda uid: STATUS["stored"]  # not before: something was on its way when the disk failed
+        wait_for(partial(_waits_for_the_disk, line, "queue=results:pacs", len(line.log.read_text())), 30)
         assert len(pacs.received) == before, "what cannot be marked as sent is not sent"
     finally:
         disk.heal()
