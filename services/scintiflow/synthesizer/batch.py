@@ -107,6 +107,9 @@ class Batch:
         if not self.exists:
             raise Unavailable("It was removed meanwhile.")
         store.put_once(self._file(shard), pack(entries))
+        if not self.missing():
+            for claim in self.folder.glob("*.claim"):  # a replica may have been killed before it took its own away
+                claim.unlink(missing_ok=True)
 
     def fail(self, store: Store, reason: str) -> None:
         """Let no replica go on with it; raises Unavailable where the disk does not take that."""
