@@ -2,9 +2,11 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,8 @@ class Disk:
     holder: int
     path: Path
     """Where processes inside the namespace see it."""
+    _takers: list[tuple[threading.Event, threading.Thread]] = field(default_factory=list, repr=False)
+    """Who takes what processes give back, and what ends them."""
 
     @property
     def seen(self) -> Path:
@@ -34,17 +38,26 @@ class Disk:
         return ("nsenter", "--target", str(self.holder), "--mount", *user, "env", f"--chdir={Path.cwd()}")
 
     def fill(self) -> None:
-        """Take all its room, to the last byte."""
-        with suppress(OSError), (self.seen / "ballast").open("ab", buffering=0) as ballast:
-            while True:
-                ballast.write(_CHUNK)
+        """Take all its room, to the last byte, and what is given back until it is healed."""
+
+        def take() -> None:
+            with suppress(OSError), (self.seen / "ballast").open("ab", buffering=0) as ballast:
+                while ballast.write(_CHUNK):
+                    pass
+
+        self._keep_taking(take)
 
     def take_inodes(self) -> None:
-        """Take all its inodes."""
-        (self.seen / "crowd").mkdir()
-        with suppress(OSError):
-            for number in range(1 << 20):
-                (self.seen / "crowd" / str(number)).touch()
+        """Take all its inodes, and those that are given back until it is healed."""
+        crowd, numbers = self.seen / "crowd", count()
+        crowd.mkdir()
+
+        def take() -> None:
+            with suppress(OSError):
+                while True:
+                    (crowd / str(next(numbers))).touch()
+
+        self._keep_taking(take)
 
     def refuse_writes(self) -> None:
         """Make it read-only, for whoever opens something from now on."""
@@ -53,6 +66,7 @@ class Disk:
 
     def heal(self) -> None:
         """End whatever was done to it."""
+        self.leave()
         if os.statvfs(self.seen).f_flag & os.ST_RDONLY:
             self._run("umount", "--lazy", str(self.path))
         for one in (self.seen / "crowd").glob("*"):
@@ -60,6 +74,25 @@ class Disk:
         with suppress(FileNotFoundError):
             (self.seen / "crowd").rmdir()
         (self.seen / "ballast").unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        """Take no more of it."""
+        while self._takers:
+            left, taker = self._takers.pop()
+            left.set()
+            taker.join()
+
+    def _keep_taking(self, take: Callable[[], None]) -> None:
+        """Take now, and again what a process that was at work just then gives back: a full disk stays full."""
+        left = threading.Event()
+
+        def keep() -> None:
+            while not left.wait(0.01):
+                take()
+
+        take()
+        self._takers.append((left, threading.Thread(target=keep, daemon=True)))
+        self._takers[-1][1].start()
 
     def _run(self, *command: str) -> None:
         subprocess.run([*self.inside, *command], check=True, timeout=10)
@@ -81,6 +114,7 @@ def small_disk(path: Path, size: str, inodes: int = 2_000) -> Iterator[Disk]:
                 pytest.skip(f"No mount namespace here: {holder.stderr.read().strip()}")
             yield disk
         finally:
+            disk.leave()
             holder.kill()
 
 
