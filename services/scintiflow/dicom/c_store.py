@@ -17,7 +17,7 @@ from pynetdicom import _config
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 
-from scintiflow.dicom.p_data import written_straight
+from scintiflow.dicom.line import straight
 
 logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)  # what matters is raised, in our words
 _config.LOG_HANDLER_LEVEL = "none"  # or every PDU is described for a log that nobody keeps
@@ -36,7 +36,7 @@ def c_store(association: Association, what: Path | Dataset) -> Dataset:
     if not isinstance(association._reactor_checkpoint, Checkpoint):
         association._reactor_checkpoint = Checkpoint()
     association._reactor_checkpoint.hold(_REST_SECONDS, association.is_alive)
-    with written_straight(association):
+    with straight(association):
         answer: Dataset = association.send_c_store(what)
     return answer
 

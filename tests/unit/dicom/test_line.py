@@ -17,7 +17,7 @@ from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.pdu_primitives import P_DATA
 
 from scintiflow.dicom.c_store import c_store
-from scintiflow.dicom.p_data import pdus
+from scintiflow.dicom.line import pdus
 from tests.builders import scan
 from tests.ports import free_port
 from tests.waiting import wait_for
