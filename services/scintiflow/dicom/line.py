@@ -1,9 +1,11 @@
 """The line of an association while an object is under way: no detour for the data, and no looking for the answer.
 
 pynetdicom 3.0 takes each fragment through two queues, a state machine and another thread, and a picture has some two
-hundred; and a thousand times a second it looks whether there is an answer. Together that was a quarter of what a
-delivery cost. Nothing of it is needed: while data are sent the state stays the same (PS3.8 table 9-10, DT-1), and an
-answer can be waited for.
+hundred; and a thousand times a second it looks whether there is an answer. Nothing of it is needed: while data are sent
+the state stays the same (PS3.8 table 9-10, DT-1), and an answer can be waited for.
+
+A peer such as DCMTK, or Orthanc, writes its answer in two pieces, the second when it is told that the first has come.
+Whoever has nothing to say puts that off for 40 ms, so that is what each object took; now it is said at once.
 """
 
 import select
@@ -21,7 +23,7 @@ _HEADER = struct.Struct(">BxIIB")  # PS3.8 tables 9-22 and 9-23, with one presen
 _BEHIND_ITS_LENGTH = 1  # the presentation context's ID, which the length of a value counts
 _IN_FRONT_OF_IT = 4
 _CLOSED = "Evt17"  # PS3.8 table 9-10: transport connection closed indication
-_LISTEN_SECONDS = 0.01  # what we have to say otherwise, as that we release, waits so long at most
+_LISTEN_SECONDS = 0.004  # what we have to say otherwise, as that we release, waits so long at most
 
 
 @contextmanager
@@ -89,3 +91,4 @@ def _write(line: socket.socket, pdu: bytes, seconds: float | None) -> None:
         except BlockingIOError:
             if not select.select([], [line], [], seconds)[1]:
                 raise TimeoutError from None
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # the kernel goes back to delaying by itself
