@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,16 +65,16 @@ def bare_pynetdicom(folder: Path) -> Iterator[Receiver]:
 
 
 @contextmanager
-def storescp(folder: Path) -> Iterator[Receiver]:
+def storescp(folder: Path, settings: Mapping[str, str] = WITHOUT_DELAY) -> Iterator[Receiver]:
     """Run DCMTK's receiver with a process for each association; it never calls fsync."""
     port = free_port()
     command = [STORESCP, "--fork", "--max-pdu", str(LARGEST_PDU), "-aet", AE_TITLE, "-od", str(folder), str(port)]
-    with running(command, WITHOUT_DELAY) as process:
+    with running(command, settings) as process:
         yield _ready(port, process, lambda: _names(folder))
 
 
 @contextmanager
-def orthanc(folder: Path) -> Iterator[Receiver]:
+def orthanc(folder: Path, settings: Mapping[str, str] = WITHOUT_DELAY) -> Iterator[Receiver]:
     """Run Orthanc as it comes: it calls fsync for each file (not for its folder)."""
     port, http_port = free_port(), free_port()
     configuration = {
@@ -90,7 +90,7 @@ def orthanc(folder: Path) -> Iterator[Receiver]:
     }
     (folder / "orthanc.json").write_text(json.dumps(configuration))
     address = f"http://127.0.0.1:{http_port}/statistics"
-    with running([ORTHANC, str(folder / "orthanc.json")], WITHOUT_DELAY) as process:
+    with running([ORTHANC, str(folder / "orthanc.json")], settings) as process:
         yield _ready(port, process, lambda: int(httpx.get(address).json()["CountInstances"]))
 
 

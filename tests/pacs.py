@@ -52,6 +52,11 @@ class Pacs:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
 
+    def abort(self) -> None:
+        """Abort every association."""
+        for association in self._server.active_associations:
+            association.abort()
+
     def datasets(self) -> list[Dataset]:
         """Return every object kept, in the order of arrival."""
         with self._lock:

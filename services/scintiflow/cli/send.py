@@ -11,13 +11,13 @@ import typer
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, MediaStorageDirectoryStorage
-from pynetdicom import AE, _config, evt
+from pynetdicom import AE, _config
 from pynetdicom.association import Association
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from scintiflow.cli.deployment import ConfigOption, OffsetOption, configuration, deployment
-from scintiflow.dicom.c_store import c_store, without_delay
+from scintiflow.dicom.c_store import PROMPTLY, c_store
 from scintiflow.errors import Refused, Unavailable
 from scintiflow.sender.answer import ACCEPTED, REJECTED_TRANSIENT, answer_of, takes_nothing
 
@@ -158,9 +158,7 @@ def _associate(contexts: Iterable[tuple[UID, UID]], peer: Peer, calling: str) ->
     for sop_class, transfer_syntax in contexts:
         entity.add_requested_context(sop_class, transfer_syntax)
     try:
-        association = entity.associate(
-            peer.host, peer.port, ae_title=peer.ae_title, evt_handlers=[(evt.EVT_CONN_OPEN, without_delay)]
-        )
+        association = entity.associate(peer.host, peer.port, ae_title=peer.ae_title, evt_handlers=[*PROMPTLY])
     except OSError as error:
         raise Unavailable(f"Nobody knows where {peer.host} is ({error.strerror}); correct --to.") from error
     if not association.is_established:

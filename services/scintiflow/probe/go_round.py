@@ -6,10 +6,10 @@ from datetime import datetime
 
 import structlog
 from pydicom.dataset import Dataset
-from pynetdicom import AE, evt
+from pynetdicom import AE
 
 from scintiflow.config import PROBE_TITLE
-from scintiflow.dicom.c_store import c_store, without_delay
+from scintiflow.dicom.c_store import PROMPTLY, c_store
 from scintiflow.errors import Refused, Unavailable
 from scintiflow.probe.metrics import Outcome, count_round
 from scintiflow.probe.returns import Returns
@@ -63,8 +63,7 @@ class Probe:
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = _NETWORK_SECONDS
         entity.connection_timeout = _NETWORK_SECONDS
         entity.add_requested_context(scan.SOPClassUID, scan.file_meta.TransferSyntaxUID)
-        handlers = [(evt.EVT_CONN_OPEN, without_delay)]
-        association = entity.associate(self.receiver, self.port, ae_title=self.called, evt_handlers=handlers)
+        association = entity.associate(self.receiver, self.port, ae_title=self.called, evt_handlers=[*PROMPTLY])
         if not association.is_established:
             raise Unavailable(_TROUBLE["unreachable"])
         try:

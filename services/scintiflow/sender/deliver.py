@@ -16,7 +16,7 @@ from scintiflow.clock import Clock
 from scintiflow.config import Destination
 from scintiflow.contracts.v1.finding_pb2 import Result, ResultReady
 from scintiflow.deadline import Deadline
-from scintiflow.dicom.c_store import c_store, without_delay
+from scintiflow.dicom.c_store import PROMPTLY, c_store
 from scintiflow.dicom.identity import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 from scintiflow.dicom.privacy import log_names
 from scintiflow.errors import Failed, Refused, Unavailable
@@ -184,8 +184,7 @@ class Sender:
         for sop_class in sorted(sop_classes):
             entity.add_requested_context(sop_class, TRANSFER_SYNTAX)
 
-        def opened(event: evt.Event) -> None:
-            without_delay(event)
+        def watched(event: evt.Event) -> None:
             deadline.watch(event.assoc.dul.socket.socket)
 
         name, host = self.destination.name, self.destination.host
@@ -194,7 +193,7 @@ class Sender:
                 host,
                 self.destination.port,
                 ae_title=self.destination.ae_title,
-                evt_handlers=[(evt.EVT_CONN_OPEN, opened)],
+                evt_handlers=[*PROMPTLY, (evt.EVT_CONN_OPEN, watched)],
             )
         except OSError as error:
             raise Unavailable(f"{name} is at {host}, and nobody knows where that is ({error.strerror}).") from error

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLSLossless
-from pynetdicom import AE, evt
+from pynetdicom import AE
 from pynetdicom.association import Association
 
-from scintiflow.dicom.c_store import c_store, without_delay
+from scintiflow.dicom.c_store import PROMPTLY, c_store
 from tests.drills.crash.ledger import Ledger
 from tests.drills.crash.pacs import LedgeredPacs
 from tests.drills.crash.studies import Study, digest
@@ -134,6 +134,4 @@ class _Line:
         entity.connection_timeout = _PATIENCE_SECONDS
         for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLSLossless):
             entity.add_requested_context(image.SOPClassUID, syntax)
-        return entity.associate(
-            "127.0.0.1", self._port, ae_title="SCINTIFLOW", evt_handlers=[(evt.EVT_CONN_OPEN, without_delay)]
-        )
+        return entity.associate("127.0.0.1", self._port, ae_title="SCINTIFLOW", evt_handlers=[*PROMPTLY])

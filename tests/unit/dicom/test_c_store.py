@@ -1,9 +1,33 @@
-"""The checkpoint that keeps an association's loop from swallowing answers."""
+"""C-STORE as a user, and the checkpoint that keeps an association's loop from swallowing answers."""
 
 import threading
 import time
 
-from scintiflow.dicom.c_store import Checkpoint
+import pytest
+from pydicom.uid import SecondaryCaptureImageStorage
+from pynetdicom import AE
+
+from scintiflow.dicom.c_store import PROMPTLY, Checkpoint, c_store
+from tests.builders import scan
+from tests.pacs import SUCCESS, Pacs
+from tests.waiting import wait_for
+
+
+def test_an_object_without_a_context_does_not_keep_the_association_from_ending() -> None:
+    """When one object cannot be sent, the next one can, and it is noticed when the peer aborts after that."""
+    image, other = scan(), scan()
+    other.SOPClassUID = SecondaryCaptureImageStorage
+    with Pacs() as pacs:
+        entity = AE("MODALITY")
+        entity.add_requested_context(image.SOPClassUID, image.file_meta.TransferSyntaxUID)
+        association = entity.associate("127.0.0.1", pacs.port, ae_title="PACS", evt_handlers=[*PROMPTLY])
+        with pytest.raises(ValueError, match="presentation context"):
+            c_store(association, other)
+        assert c_store(association, image).Status == SUCCESS
+        with pytest.raises(ValueError, match="presentation context"):
+            c_store(association, other)
+        pacs.abort()
+        wait_for(lambda: not association.is_established)
 
 
 def test_a_held_loop_does_not_pass_until_it_is_let_go() -> None:
