@@ -5,7 +5,7 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class Plan:
     """Rounds that end with a burst."""
 
 
-FULL = Plan(15, 2, 32, 3)
+FULL = Plan(15, 2, 128, 3)
 QUICK = Plan(1, 2, 8, 1)
 
 Figure = Callable[[Turn], float]
@@ -132,6 +132,7 @@ def parser(purpose: str) -> argparse.ArgumentParser:
     """Return what both benchmarks of servers understand."""
     understood = argparse.ArgumentParser(description=purpose)
     understood.add_argument("--quick", action="store_true", help="one round of short turns")
+    understood.add_argument("--rounds", type=int, default=FULL.rounds, metavar="N", help="fewer, for a slow model")
     understood.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     understood.add_argument("--rivals", type=Path, default=".venv-rivals", metavar="DIR", help="their environment")
     understood.add_argument("--triton", type=Path, default=".venv-triton", metavar="DIR", help="PyTriton's own")
@@ -146,7 +147,7 @@ def hold(model: Path, arguments: argparse.Namespace, screen: Console, *, bulk: S
     """
     require_wrk()
     contest = Contest(load_manifest(model))
-    plan = QUICK if arguments.quick else FULL
+    plan = QUICK if arguments.quick else replace(FULL, rounds=arguments.rounds)
     wanted = arguments.only or [each.name for each in RIVALS]
     with ExitStack() as stack:
         engine = stack.enter_context(bare_engine(model))
