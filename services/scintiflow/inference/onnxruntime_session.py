@@ -23,6 +23,13 @@ _ERRORS = 3
 _WORK = ("Conv", "Gemm", "MatMul")
 """What takes nearly all of the time, by what kinds of nodes are called. A provider leaves to the CPU what only counts
 shapes; if it left this, it would be in use by name alone."""
+_CUDA: Mapping[str, Mapping[str, str]] = {
+    # Channels last is what tensor cores read. Without TF32 the provider takes them from float16 too, wherever a
+    # convolution adds its bias by itself.
+    "f16": {"prefer_nhwc": "1", "fuse_conv_bias": "1", "use_tf32": "1"},
+    "f32": {"use_tf32": "0"},
+}
+"""What the provider of CUDA is told in each precision."""
 _BUILD_SECONDS = 1800.0
 """How long an engine may take that another process builds; minutes are usual, so this one hangs."""
 
@@ -72,7 +79,7 @@ def _open_on_gpu(graph: bytes, device: Device, precision: str, rows: int, folder
     config.use_deterministic_compute = True
     config.add_free_dimension_override_by_name(gpu.open_dimension(graph), rows)
     try:
-        session = _session(graph, device, options_for(device, folder), config)
+        session = _session(graph, device, options_for(device, precision, folder), config)
         takes = {port.name: tuple(port.shape) for port in session.get_inputs()}
         gives = {port.name: tuple(port.shape) for port in session.get_outputs()}
         run = _bound(session, takes, gives)
@@ -86,10 +93,10 @@ def _open_on_gpu(graph: bytes, device: Device, precision: str, rows: int, folder
     return Session(inputs, tuple(gives), lambda given: gpu.alone(lambda: run(given)), facts)
 
 
-def options_for(device: Device, folder: Path | None) -> dict[str, str]:
+def options_for(device: Device, precision: str, folder: Path | None) -> dict[str, str]:
     """Return what the provider of a GPU is told; `folder` is where TensorRT keeps what it builds, if anywhere."""
     if device == "cuda":
-        return {"device_id": "0", "enable_cuda_graph": "1", "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+        return {"device_id": "0", "enable_cuda_graph": "1", "cudnn_conv_algo_search": "HEURISTIC", **_CUDA[precision]}
     kept = {} if folder is None else gpu.kept_in(folder)
     return {"device_id": "0", "trt_cuda_graph_enable": "1", **kept}
 
@@ -99,6 +106,7 @@ def _session(
 ) -> onnxruntime.InferenceSession:
     """Open a session whose provider is the one asked for and does the graph's work."""
     config.log_severity_level = _ERRORS
+    onnxruntime.set_default_logger_severity(_ERRORS)
     # Its threads would spin between requests and take the cores from the other processes of this machine.
     config.add_session_config_entry("session.intra_op.allow_spinning", "0")
     config.add_session_config_entry("session.record_ep_graph_assignment_info", "1")

@@ -128,17 +128,15 @@ def test_what_no_machine_can_do_is_refused(tmp_path: Path, choice: EngineChoice,
 
 
 def test_what_the_providers_are_told(tmp_path: Path) -> None:
-    """CUDA computes in the precision of the graph and looks for no algorithm by timing; TensorRT takes types from the
-    graph, and keeps what it builds under our name for it; both replay a recorded run."""
-    assert options_for("cuda", None) == {
-        "device_id": "0",
-        "enable_cuda_graph": "1",
-        "use_tf32": "0",
-        "cudnn_conv_algo_search": "HEURISTIC",
-    }
-    assert options_for("tensorrt", None) == {"device_id": "0", "trt_cuda_graph_enable": "1"}
+    """CUDA computes in the precision of the graph, with tensor cores in float16 alone, and looks for no algorithm by
+    timing; TensorRT takes types from the graph, and keeps what it builds under our name for it; both replay a recorded
+    run."""
+    cuda = {"device_id": "0", "enable_cuda_graph": "1", "cudnn_conv_algo_search": "HEURISTIC"}
+    assert options_for("cuda", "f32", None) == {**cuda, "use_tf32": "0"}
+    assert options_for("cuda", "f16", None) == {**cuda, "prefer_nhwc": "1", "fuse_conv_bias": "1", "use_tf32": "1"}
+    assert options_for("tensorrt", "f16", None) == {"device_id": "0", "trt_cuda_graph_enable": "1"}
     folder = tmp_path / "0123456789abcdef"
-    assert options_for("tensorrt", folder) == {
+    assert options_for("tensorrt", "f16", folder) == {
         "device_id": "0",
         "trt_cuda_graph_enable": "1",
         "trt_engine_cache_enable": "1",
@@ -155,7 +153,7 @@ def test_the_providers_know_what_they_are_told(tmp_path: Path, device: Device) -
     """Every option is a word in the library of the provider that it is for."""
     library = Path(onnxruntime.__file__).parent / "capi" / f"libonnxruntime_providers_{device}.so"
     with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as words:
-        for name in options_for(device, tmp_path):
+        for name in options_for(device, "f16", tmp_path):
             assert words.find(f"\0{name}\0".encode()) > 0, name
 
 

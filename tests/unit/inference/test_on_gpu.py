@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scintiflow.inference import gpu
+from scintiflow.inference import generator, gpu
 from scintiflow.inference.engine import Engine, check_golden, open_engine
+from scintiflow.inference.generator_manifest import load_generator
 from scintiflow.inference.manifest import GPU_PRECISIONS, Device, EngineChoice, Precision, folders, load
+from scintiflow.inference.session import EngineFacts
 from tests.graphs import scans
 
-MODELS = folders(Path(__file__).parents[3] / "models")
+SHIPPED = Path(__file__).parents[3] / "models"
+MODELS = folders(SHIPPED)
 ON_CPU = 0.1
 """Share of a graph's nodes that may run elsewhere: a provider leaves what only counts shapes to the CPU."""
 
@@ -36,15 +39,29 @@ def opened(folder: Path, device: Device, precision: Precision, cache: Path) -> E
     )
 
 
+def assert_on_gpu(facts: EngineFacts, precision: Precision) -> None:
+    """Require what was asked for, and that the GPU does the work."""
+    assert (facts.precision, facts.device) == (precision, gpu.first_gpu().name)
+    assert facts.nodes.get("CPUExecutionProvider", 0) <= ON_CPU * sum(facts.nodes.values())
+
+
 @WAYS
 @pytest.mark.parametrize("folder", MODELS, ids=lambda folder: folder.name)
 def test_a_shipped_model_passes_its_gate(folder: Path, device: Device, precision: Precision, tmp_path: Path) -> None:
     """It reproduces its golden outputs in every batch size, and the GPU runs at least nine tenths of its nodes."""
     engine = opened(folder, device, precision, tmp_path)
     check_golden(engine, load(folder))
-    facts = engine.describe()
-    assert (facts.precision, facts.device) == (precision, gpu.first_gpu().name)
-    assert facts.nodes.get("CPUExecutionProvider", 0) <= ON_CPU * sum(facts.nodes.values())
+    assert_on_gpu(engine.describe(), precision)
+
+
+@WAYS
+def test_the_generator_passes_its_gate(device: Device, precision: Precision, tmp_path: Path) -> None:
+    """It draws its golden scans again, and the GPU runs at least nine tenths of its nodes."""
+    manifest = load_generator(SHIPPED)
+    choice = manifest.engine.model_copy(update={"name": "onnxruntime", "device": device, "precision": precision})
+    draws = generator.open_generator(manifest, choice, cache=tmp_path)
+    generator.check_golden(draws, manifest)
+    assert_on_gpu(draws.describe(), precision)
 
 
 @WAYS
