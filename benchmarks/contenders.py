@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
@@ -11,13 +12,12 @@ from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 
 from benchmarks.contender import Contender, Run, noise
+from benchmarks.subject import Subject
 from benchmarks.torch_contenders import compiled, gpu_peak
-from scintiflow.classifier.settings import ClassifierSettings
 from scintiflow.errors import Refused
 from scintiflow.inference import gpu
-from scintiflow.inference.engine import INPUTS, check_golden, open_engine
-from scintiflow.inference.manifest import EngineChoice, Manifest
-from scintiflow.inference.session import EngineFacts, open_sessions
+from scintiflow.inference.manifest import EngineChoice
+from scintiflow.inference.session import EngineFacts, open_sessions, shape_of_row
 
 CHOICES = (
     EngineChoice(name="openvino", precision="f32"),
@@ -27,18 +27,25 @@ CHOICES = (
     EngineChoice(name="onnxruntime", precision="f16", device="cuda"),
     EngineChoice(name="onnxruntime", precision="f16", device="tensorrt"),
 )
-ON_GPU = (1, 4, 16, 64, 256)
 _SIDE, _PRODUCTS = 1024, 64  # small enough for the caches, and so many that what comes before and after is nothing
 
 
-def engines(manifest: Manifest, flop: float, batches: Sequence[int], screen: Console) -> list[Contender]:
+@dataclass(frozen=True)
+class Batches:
+    """Rows that are run at once, by where that is."""
+
+    cpu: Sequence[int]
+    gpu: Sequence[int]
+
+
+def engines(subject: Subject, flop: float, batches: Batches, screen: Console) -> list[Contender]:
     """Return every engine of this machine that reproduces the golden outputs; say of the rest why not."""
     ways: dict[str, Callable[[], Contender]] = {
-        f"{choice.name}, {choice.precision}, {choice.device}": partial(_engine, manifest, choice, flop, batches)
+        f"{choice.name}, {choice.precision}, {choice.device}": partial(_engine, subject, choice, flop, batches)
         for choice in CHOICES
     }
-    ways["onnxruntime as it comes, f32, cuda"] = partial(plain_cuda, manifest, flop, ON_GPU)
-    ways["torch.compile, f16, cuda"] = partial(compiled, manifest, flop, ON_GPU)
+    ways["onnxruntime as it comes, f32, cuda"] = partial(plain_cuda, subject, flop, batches.gpu)
+    ways["torch.compile, f16, cuda"] = partial(compiled, subject, flop, batches.gpu)
     found = []
     for name, way in ways.items():
         try:
@@ -48,19 +55,19 @@ def engines(manifest: Manifest, flop: float, batches: Sequence[int], screen: Con
     return found
 
 
-def served(manifest: Manifest) -> str:
+def served(subject: Subject) -> str:
     """Return the name of the engine that our service runs the model with on this machine."""
-    return _name(open_engine(manifest.run_by(ClassifierSettings().overrule(manifest.engine))).describe())
+    return _name(subject.proven(subject.choice))
 
 
-def baseline(manifest: Manifest, flop: float, batches: Sequence[int]) -> Contender:
+def baseline(subject: Subject, flop: float, batches: Sequence[int]) -> Contender:
     """Return ONNX Runtime in float32 on the CPU with all its defaults: what somebody gets who just runs the graph."""
-    session = onnxruntime.InferenceSession(manifest.graph(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(subject.manifest.graph(), providers=["CPUExecutionProvider"])
     name = f"onnxruntime {onnxruntime.__version__} f32 as it comes, CPU"
     return Contender(name, "f32", batches, flop, partial(_plain, session))
 
 
-def plain_cuda(manifest: Manifest, flop: float, batches: Sequence[int]) -> Contender:
+def plain_cuda(subject: Subject, flop: float, batches: Sequence[int]) -> Contender:
     """Return ONNX Runtime in float32 on a GPU with all its defaults, which record no graph of kernels.
 
     Raises:
@@ -69,7 +76,7 @@ def plain_cuda(manifest: Manifest, flop: float, batches: Sequence[int]) -> Conte
     if reason := gpu.missing("cuda"):
         raise Refused(reason)
     provider = "CUDAExecutionProvider"
-    session = onnxruntime.InferenceSession(manifest.graph(), providers=[provider])
+    session = onnxruntime.InferenceSession(subject.manifest.graph(), providers=[provider])
     if provider not in session.get_providers():  # it falls back unasked
         raise Refused("ONNX Runtime does not get the GPU.")
     name = f"onnxruntime {onnxruntime.__version__} f32 as it comes, {gpu.first_gpu().name}"
@@ -103,27 +110,24 @@ def peaks() -> list[Contender]:
 
 
 def _plain(session: onnxruntime.InferenceSession, rows: int) -> Run:
-    given = noise({port.name: INPUTS[port.name] for port in session.get_inputs()}, rows)
+    given = noise({port.name: shape_of_row(port.name, port.shape) for port in session.get_inputs()}, rows)
     return lambda: session.run(None, given)
 
 
-def _engine(manifest: Manifest, choice: EngineChoice, flop: float, batches: Sequence[int]) -> Contender:
+def _engine(subject: Subject, choice: EngineChoice, flop: float, batches: Batches) -> Contender:
     """Return an engine that has passed the golden gate.
 
     Raises:
         Refused: it has not, or this machine has it not.
     """
-    manifest = manifest.run_by(choice)
-    engine, on_gpu = open_engine(manifest), choice.device != "cpu"
-    check_golden(engine, manifest)
+    facts, on_gpu = subject.proven(choice), choice.device != "cpu"
 
     def opened(rows: int) -> Run:
-        session = open_sessions(manifest.graph(), choice, lambda _: (rows,))[rows]
+        session = open_sessions(subject.graph(choice), choice, lambda _: (rows,))[rows]
         given = noise(session.inputs, rows)
         return lambda: session.run(given)
 
-    facts = engine.describe()
-    return Contender(_name(facts), facts.precision, ON_GPU if on_gpu else batches, flop, opened, on_gpu)
+    return Contender(_name(facts), facts.precision, batches.gpu if on_gpu else batches.cpu, flop, opened, on_gpu)
 
 
 def _name(facts: EngineFacts) -> str:

@@ -1,18 +1,19 @@
 """How fast is each engine of this machine, in each precision and in batches?
 
-`python -m benchmarks.engines [--model DIR] [--quick] [--json FILE]`, from the repository's root, on a machine that does
-nothing else. Everything takes turns in one run, so what carries over is the ratio to ONNX Runtime in float32 on the CPU
-with one scan at a time, which is what somebody gets who exports a graph and runs it. TFLOP/s count the multiplications
-and additions of the graph's convolutions; the peak is what products of matrices reach in the same rounds, in bf16 on a
-CPU, in f16 on a GPU. Beside the engines of the project, which are measured only where they reproduce the model's golden
-outputs, a GPU runs what else one would pick: ONNX Runtime as it comes, and torch.compile.
+`python -m benchmarks.engines [--model DIR] [--batches N,...] [--quick] [--json FILE]`, from the repository's root, on a
+machine that does nothing else. Everything takes turns in one run, so what carries over is the ratio to ONNX Runtime in
+float32 on the CPU with one scan at a time, which is what somebody gets who exports a graph and runs it. TFLOP/s count
+the multiplications and additions of the graph's convolutions and products of matrices; the peak is what products of
+large matrices reach in the same rounds, in bf16 on a CPU, in f16 on a GPU. Beside the engines of the project, which are
+measured only where they reproduce the model's golden outputs, a GPU runs what else one would pick: ONNX Runtime as it
+comes, and torch.compile.
 """
 
 import argparse
 import json
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,27 +25,28 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.contender import Contender, Run
-from benchmarks.contenders import baseline, engines, peaks, served
+from benchmarks.contenders import Batches, baseline, engines, peaks, served
 from benchmarks.contest import Goal, summary
 from benchmarks.provenance import provenance
-from scintiflow.inference.manifest import load
+from benchmarks.subject import subject
 from tests.stack import SHIPPED
 
 LEAST = {"bf16": 8.0, "int8": 15.0}
 """Precision -> how many times as fast as the baseline it should be, one scan at a time."""
+_COARSE = 10  # milliseconds, from which on nobody asks for parts of one
 _REST_SECONDS = 0.02  # threads of the one before spin on for a moment
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How often each is measured, and in which batches on a CPU."""
+    """How often each is measured, and in which batches."""
 
     rounds: int
-    batches: tuple[int, ...]
+    batches: Batches
 
 
-FULL = Plan(7, (1, 4, 8))
-QUICK = Plan(2, (1, 4))
+FULL = Plan(7, Batches((1, 4, 8), (1, 4, 16, 64, 256)))
+QUICK = Plan(2, Batches((1, 4), (1, 16)))
 
 Case = tuple[Contender, int]
 """Who runs, and how many rows at a time."""
@@ -85,17 +87,19 @@ def main() -> None:
     """Run, print one table, and write JSON on request."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, default=SHIPPED / "metastasis", metavar="DIR", help="its folder")
-    parser.add_argument("--quick", action="store_true", help="2 rounds with batches of 1 and 4")
+    parser.add_argument("--batches", type=_sizes, metavar="N,...", help="these sizes, on a CPU and on a GPU")
+    parser.add_argument("--quick", action="store_true", help="2 rounds with few sizes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     arguments = parser.parse_args()
-    manifest, screen, plan = load(arguments.model), Console(), QUICK if arguments.quick else FULL
-    flop = operations(manifest.graph())
-    base = baseline(manifest, flop, plan.batches)
-    results = measure(base, engines(manifest, flop, plan.batches, screen), peaks(), plan.rounds)
+    model, screen, plan = subject(arguments.model.resolve()), Console(), QUICK if arguments.quick else FULL
+    manifest, flop = model.manifest, operations(model.manifest.graph())
+    batches = Batches(arguments.batches, arguments.batches) if arguments.batches else plan.batches
+    base = baseline(model, flop, batches.cpu)
+    results = measure(base, engines(model, flop, batches, screen), peaks(), plan.rounds)
     goals = goals_of(results)
     show(results, goals, f"{manifest.name} {manifest.version}, {flop / 1e9:.0f} GFLOP a scan", screen)
     if arguments.json:
-        report = headline(results, served(manifest)) | {"goals": [goal.told() for goal in goals]}
+        report = headline(results, served(model)) | {"goals": [goal.told() for goal in goals]}
         report |= {"model": manifest.name, "digest": manifest.digest, "gflop_a_scan": flop / 1e9}
         report |= {"ways": {f"{each.contender.name}, batch {each.rows}": each.figures() for each in results}}
         report |= provenance("openvino", "onnxruntime", "onnxruntime-gpu", "torch", "numpy")
@@ -131,14 +135,29 @@ def in_turns(cases: Iterable[Case], rounds: int) -> dict[Case, list[float]]:
 
 
 def operations(graph: bytes) -> float:
-    """Return multiplications and additions of a graph's convolutions for one scan."""
-    told = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(graph), data_prop=True).graph
+    """Return multiplications and additions of a graph's convolutions and products of matrices for one scan."""
+    model = onnx.load_model_from_string(graph)
+    for port in model.graph.input:
+        port.type.tensor_type.shape.dim[0].dim_value = 1
+    told = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     shapes = {
         value.name: [size.dim_value or 1 for size in value.type.tensor_type.shape.dim]
         for value in (*told.value_info, *told.input, *told.output)
     } | {weight.name: list(weight.dims) for weight in told.initializer}
-    convolutions = [node for node in told.node if node.op_type == "Conv"]
-    return float(sum(2 * np.prod(shapes[node.output[0]]) * np.prod(shapes[node.input[1]][1:]) for node in convolutions))
+    work = [node for node in told.node if node.op_type in ("Conv", "Gemm", "MatMul")]
+    return float(sum(2 * np.prod(shapes[node.output[0]]) * _summed(node, shapes) for node in work))
+
+
+def _summed(node: onnx.NodeProto, shapes: Mapping[str, Sequence[int]]) -> float:
+    """Return how many products are added up for each number that a node gives."""
+    if node.op_type == "Conv":
+        return float(np.prod(shapes[node.input[1]][1:]))
+    return shapes[node.input[0]][-1]
+
+
+def _sizes(told: str) -> tuple[int, ...]:
+    """Read sizes of batches; one scan at a time is what everything is compared by."""
+    return tuple(sorted({1, *map(int, told.split(","))}))
 
 
 def timed(run: Run) -> float:
@@ -182,7 +201,7 @@ def show(results: Sequence[Result], goals: Sequence[Goal], title: str, screen: C
         table.add_row(
             each.contender.name,
             str(each.rows),
-            *(f"{told[name]:.0f}" for name in ("ms", "ms_min", "ms_max")),
+            *(f"{told[name]:.{0 if told[name] > _COARSE else 2}f}" for name in ("ms", "ms_min", "ms_max")),
             f"{told['scans_a_second']:.1f}",
             f"{told['tflops']:.2f}",
             "" if told["share_of_peak"] is None else f"{told['share_of_peak']:.0%}",

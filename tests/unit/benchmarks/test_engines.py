@@ -3,19 +3,23 @@
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 
-from benchmarks.contender import Contender
-from benchmarks.contenders import baseline, engines, peaks, plain_cuda
-from benchmarks.engines import Result, goals_of, headline, in_turns, measure
+from benchmarks.contender import Contender, noise
+from benchmarks.contenders import Batches, baseline, engines, peaks, plain_cuda, served
+from benchmarks.engines import Result, goals_of, headline, in_turns, measure, operations
 from benchmarks.provenance import provenance
-from benchmarks.torch_contenders import compiled, gpu_peak
+from benchmarks.subject import subject
+from benchmarks.torch_contenders import compiled, gpu_peak, workshop_network
 from scintiflow.errors import Refused
-from scintiflow.inference.manifest import load
-from tests.graphs import model_folder
+from tests.graphs import generator_folder, model_folder
+from tests.stack import SHIPPED
 
+ONE = Batches((1,), (1,))
 OPENVINO = {precision: f"openvino 1 {precision}, CPU" for precision in ("f32", "bf16", "int8")}
 
 
@@ -74,11 +78,11 @@ def test_one_size_of_batches_is_open_at_a_time() -> None:
 
 def test_everything_that_the_benchmark_opens_on_this_machine_runs(tmp_path: Path) -> None:
     """OpenVINO takes turns with ONNX Runtime as it comes and, where there is bf16, with products of matrices."""
-    manifest = load(model_folder(tmp_path))
-    found = engines(manifest, 1.0, (1,), Console(quiet=True))
+    model = subject(model_folder(tmp_path))
+    found = engines(model, 1.0, ONE, Console(quiet=True))
     rates = in_turns(
         [
-            (baseline(manifest, 1.0, (1,)), 1),
+            (baseline(model, 1.0, (1,)), 1),
             *((each, each.rows[0]) for each in peaks()),
             *((each, 1) for each in found),
         ],
@@ -88,17 +92,55 @@ def test_everything_that_the_benchmark_opens_on_this_machine_runs(tmp_path: Path
     assert any(each.name.startswith("openvino") for each in found)
 
 
+def test_a_generator_is_measured_like_a_classifier(tmp_path: Path) -> None:
+    """Its engines pass its own golden gate and run on noise and conditions; what is served is among them."""
+    model = subject(generator_folder(tmp_path))
+    found = engines(model, 1.0, ONE, Console(quiet=True))
+    assert served(model) in [each.name for each in found]
+    rates = in_turns([(each, 1) for each in (baseline(model, 1.0, (1,)), *found)], 1)
+    assert all(rate > 0 for (rate,) in rates.values())
+
+
+def test_operations_are_of_one_scan() -> None:
+    """A convolution over both views counts twice, and a product of matrices for each of its sums."""
+    views = helper.make_tensor_value_info("views", TensorProto.FLOAT, ["N", 2, 8, 8])
+    weights = {"kernel": np.ones((3, 1, 3, 3), np.float32), "matrix": np.ones((192, 5), np.float32)}
+    shapes = {"apart_as": np.array([-1, 1, 8, 8]), "rows_as": np.array([-1, 192])}
+    nodes = [
+        helper.make_node("Reshape", ["views", "apart_as"], ["apart"]),
+        helper.make_node("Conv", ["apart", "kernel"], ["seen"], pads=[1, 1, 1, 1]),
+        helper.make_node("Reshape", ["seen", "rows_as"], ["rows"]),
+        helper.make_node("MatMul", ["rows", "matrix"], ["found"]),
+    ]
+    kept = [numpy_helper.from_array(values, name) for name, values in (weights | shapes).items()]
+    found = helper.make_tensor_value_info("found", TensorProto.FLOAT, None)
+    graph = helper.make_model(helper.make_graph(nodes, "views", [views], [found], kept))
+    assert operations(graph.SerializeToString()) == 2 * (2 * 3 * 8 * 8) * 9 + 2 * (2 * 5) * 192
+
+
 def test_a_package_that_is_not_installed_has_no_version() -> None:
     """With the extra gpu ONNX Runtime has another name, and OpenVINO is not there."""
     versions = provenance("numpy", "no-such-package")["packages"]
     assert versions == {"numpy": np.__version__, "no-such-package": None}
 
 
+@pytest.mark.parametrize("name", ["metastasis", "cardiac", "generator"])
+def test_what_torch_compiles_is_what_engines_load(name: str) -> None:
+    """The workshop's network, of random weights, takes the inputs of the shipped graph and gives as much."""
+    model = subject(SHIPPED / name)
+    given = noise(model.inputs, 1)
+    session = onnxruntime.InferenceSession(model.manifest.graph(), providers=["CPUExecutionProvider"])
+    with torch.inference_mode():
+        found = workshop_network(model, "cpu")(*map(torch.from_numpy, given.values()))
+    taken = {port.name: given[port.name] for port in session.get_inputs()}
+    assert [tuple(each.shape) for each in found] == [each.shape for each in session.run(None, taken)]
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_what_needs_a_gpu_is_left_out_without_one(tmp_path: Path) -> None:
     """Nothing of it is measured, and each says what is missing."""
-    manifest = load(model_folder(tmp_path))
-    for way in (lambda: plain_cuda(manifest, 1.0, (1,)), lambda: compiled(manifest, 1.0, (1,)), gpu_peak):
+    model = subject(model_folder(tmp_path))
+    for way in (lambda: plain_cuda(model, 1.0, (1,)), lambda: compiled(model, 1.0, (1,)), gpu_peak):
         with pytest.raises(Refused):
             way()
-    assert not any(each.on_gpu for each in (*peaks(), *engines(manifest, 1.0, (1,), Console(quiet=True))))
+    assert not any(each.on_gpu for each in (*peaks(), *engines(model, 1.0, ONE, Console(quiet=True))))
