@@ -30,8 +30,9 @@ def main() -> None:
     """Run, print one table, and write JSON on request."""
     understood = parser((__doc__ or "").splitlines()[0])
     understood.add_argument("--model", type=Path, default=SHIPPED / "cardiac", metavar="DIR", help="its folder")
+    understood.add_argument("--bulk", action="append", type=int, default=[], metavar="N", help="N scans a request, too")
     arguments, screen = understood.parse_args(), Console()
-    contest = hold(arguments.model, arguments, screen)
+    contest = hold(arguments.model, arguments, screen, bulk=arguments.bulk)
     goals = goals_of(contest)
     report = headline(contest) | told(contest, goals)
     report |= provenance("scintiflow", "openvino", "bentoml", "starlette", "uvicorn", "numpy")
