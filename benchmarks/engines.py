@@ -29,6 +29,7 @@ from benchmarks.contenders import Batches, baseline, engines, peaks, served
 from benchmarks.contest import Goal, summary
 from benchmarks.provenance import provenance
 from benchmarks.subject import subject
+from scintiflow.errors import Refused
 from tests.stack import SHIPPED
 
 LEAST = {"bf16": 8.0, "int8": 15.0}
@@ -95,7 +96,7 @@ def main() -> None:
     manifest, flop = model.manifest, operations(model.manifest.graph())
     batches = Batches(arguments.batches, arguments.batches) if arguments.batches else plan.batches
     base = baseline(model, flop, batches.cpu)
-    results = measure(base, engines(model, flop, batches, screen), peaks(), plan.rounds)
+    results = measure(base, engines(model, flop, batches, screen), peaks(), plan.rounds, screen)
     goals = goals_of(results)
     show(results, goals, f"{manifest.name} {manifest.version}, {flop / 1e9:.0f} GFLOP a scan", screen)
     if arguments.json:
@@ -106,26 +107,37 @@ def main() -> None:
         arguments.json.write_text(json.dumps(report, indent=1))
 
 
-def measure(base: Contender, contenders: Sequence[Contender], tops: Sequence[Contender], rounds: int) -> list[Result]:
+def measure(
+    base: Contender, contenders: Sequence[Contender], tops: Sequence[Contender], rounds: int, screen: Console
+) -> list[Result]:
     """Measure one size of batches after the other: sessions for all of them would not fit into memory together."""
     everybody = [base, *contenders]
     results = []
-    for rows in track(sorted({rows for each in everybody for rows in each.rows}), "batches"):
+    for rows in track(sorted({rows for each in everybody for rows in each.rows}), "batches", console=screen):
         present = [(each, rows) for each in everybody if rows in each.rows]
         beside = [(each, size) for each in tops for size in each.rows]
-        found = in_turns(dict.fromkeys([(base, 1), *beside, *present]), rounds)
+        found = in_turns(dict.fromkeys([(base, 1), *beside, *present]), rounds, screen)
         top = {each.on_gpu: [rate * each.flop for rate in found[each, size]] for each, size in beside}
         results += [
-            Result(each, rows, found[each, rows], found[base, 1], top.get(each.on_gpu, ())) for each, rows in present
+            Result(each, rows, found[each, rows], found[base, 1], top.get(each.on_gpu, ()))
+            for each, rows in present
+            if (each, rows) in found
         ]
     return results
 
 
-def in_turns(cases: Iterable[Case], rounds: int) -> dict[Case, list[float]]:
-    """Open all, and return the rows a second of each, a value a round."""
-    runs = {(contender, rows): contender.open(rows) for contender, rows in cases}
-    for run in runs.values():
-        run()
+def in_turns(cases: Iterable[Case], rounds: int, screen: Console) -> dict[Case, list[float]]:
+    """Open all, and return the rows a second of each, a value a round; who cannot run so many rows is left out."""
+    runs: dict[Case, Run] = {}
+    for contender, rows in cases:
+        try:
+            run = contender.open(rows)
+            run()
+        except (Refused, RuntimeError) as error:  # ONNX Runtime's and torch's own errors are the second
+            why = str(error).strip().splitlines()[0][:200]
+            screen.print(f"Left out: {contender.name}, batch {rows}. {why}", style="dim", markup=False)
+        else:
+            runs[contender, rows] = run
     rates: dict[Case, list[float]] = {case: [] for case in runs}
     for _ in range(rounds):
         for case, run in runs.items():

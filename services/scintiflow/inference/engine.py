@@ -42,9 +42,10 @@ class Answer:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in OUTPUTS))
 
 
-_SIZES: dict[Device, tuple[int, ...]] = {"cpu": (1,), "cuda": (1, 4, 16), "tensorrt": (1, 4, 16)}
+_ON_GPU = (1, 4, 8, 16)
+_SIZES: dict[Device, tuple[int, ...]] = {"cpu": (1,), "cuda": _ON_GPU, "tensorrt": _ON_GPU}
 """Rows that run at a time. On a CPU one row already keeps every core busy; a GPU takes batches of fixed sizes, because
-what it records of a run can only be run again."""
+what it records of a run can only be run again. With more than 16 an H200 answers no more scans a second."""
 
 
 class Engine:

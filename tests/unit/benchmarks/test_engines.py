@@ -9,7 +9,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 
-from benchmarks.contender import Contender, noise
+from benchmarks.contender import Contender, Run, noise
 from benchmarks.contenders import Batches, baseline, engines, peaks, plain_cuda, served
 from benchmarks.engines import Result, goals_of, headline, in_turns, measure, operations
 from benchmarks.provenance import provenance
@@ -19,6 +19,7 @@ from scintiflow.errors import Refused
 from tests.graphs import generator_folder, model_folder
 from tests.stack import SHIPPED
 
+QUIET = Console(quiet=True)
 ONE = Batches((1,), (1,))
 OPENVINO = {precision: f"openvino 1 {precision}, CPU" for precision in ("f32", "bf16", "int8")}
 
@@ -72,14 +73,28 @@ def test_one_size_of_batches_is_open_at_a_time() -> None:
         opened.append(rows)
 
     noted = Contender("any", "f32", (8, 1), 1.0, lambda rows: lambda: note(rows))
-    measure(contender("base", "f32"), [noted], [], 2)
+    measure(contender("base", "f32"), [noted], [], 2, QUIET)
     assert opened == [1, 1, 1, 8, 8, 8]
+
+
+def test_a_batch_that_is_too_large_costs_nobody_else_a_figure() -> None:
+    """Who cannot run so many rows is left out at that size, and why is printed; all others are measured."""
+
+    def large(rows: int) -> Run:
+        if rows == 8:
+            raise RuntimeError("CUDNN failure 3000: NOT_SUPPORTED\n, and more words")
+        return lambda: None
+
+    screen = Console(record=True, quiet=True)
+    strict = Contender("strict", "f32", (1, 8), 1.0, large)
+    found = measure(contender("base", "f32"), [strict], [], 2, screen)
+    assert [(each.contender.name, each.rows) for each in found] == [("base", 1), ("strict", 1), ("base", 8)]
 
 
 def test_everything_that_the_benchmark_opens_on_this_machine_runs(tmp_path: Path) -> None:
     """OpenVINO takes turns with ONNX Runtime as it comes and, where there is bf16, with products of matrices."""
     model = subject(model_folder(tmp_path))
-    found = engines(model, 1.0, ONE, Console(quiet=True))
+    found = engines(model, 1.0, ONE, QUIET)
     rates = in_turns(
         [
             (baseline(model, 1.0, (1,)), 1),
@@ -87,6 +102,7 @@ def test_everything_that_the_benchmark_opens_on_this_machine_runs(tmp_path: Path
             *((each, 1) for each in found),
         ],
         1,
+        QUIET,
     )
     assert all(rate > 0 for (rate,) in rates.values())
     assert any(each.name.startswith("openvino") for each in found)
@@ -95,9 +111,9 @@ def test_everything_that_the_benchmark_opens_on_this_machine_runs(tmp_path: Path
 def test_a_generator_is_measured_like_a_classifier(tmp_path: Path) -> None:
     """Its engines pass its own golden gate and run on noise and conditions; what is served is among them."""
     model = subject(generator_folder(tmp_path))
-    found = engines(model, 1.0, ONE, Console(quiet=True))
+    found = engines(model, 1.0, ONE, QUIET)
     assert served(model) in [each.name for each in found]
-    rates = in_turns([(each, 1) for each in (baseline(model, 1.0, (1,)), *found)], 1)
+    rates = in_turns([(each, 1) for each in (baseline(model, 1.0, (1,)), *found)], 1, QUIET)
     assert all(rate > 0 for (rate,) in rates.values())
 
 
@@ -143,4 +159,4 @@ def test_what_needs_a_gpu_is_left_out_without_one(tmp_path: Path) -> None:
     for way in (lambda: plain_cuda(model, 1.0, (1,)), lambda: compiled(model, 1.0, (1,)), gpu_peak):
         with pytest.raises(Refused):
             way()
-    assert not any(each.on_gpu for each in (*peaks(), *engines(model, 1.0, ONE, Console(quiet=True))))
+    assert not any(each.on_gpu for each in (*peaks(), *engines(model, 1.0, ONE, QUIET)))
