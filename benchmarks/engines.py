@@ -29,7 +29,6 @@ from benchmarks.contenders import Batches, baseline, engines, peaks, served
 from benchmarks.contest import Goal, summary
 from benchmarks.provenance import provenance
 from benchmarks.subject import subject
-from scintiflow.errors import Refused
 from tests.stack import SHIPPED
 
 LEAST = {"bf16": 8.0, "int8": 15.0}
@@ -93,14 +92,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     arguments = parser.parse_args()
     model, screen, plan = subject(arguments.model.resolve()), Console(), QUICK if arguments.quick else FULL
-    manifest, flop = model.manifest, operations(model.manifest.graph())
+    manifest, flop, ours = model.manifest, operations(model.manifest.graph()), served(model)
     batches = Batches(arguments.batches, arguments.batches) if arguments.batches else plan.batches
     base = baseline(model, flop, batches.cpu)
     results = measure(base, engines(model, flop, batches, screen), peaks(), plan.rounds, screen)
     goals = goals_of(results)
     show(results, goals, f"{manifest.name} {manifest.version}, {flop / 1e9:.0f} GFLOP a scan", screen)
     if arguments.json:
-        report = headline(results, served(model)) | {"goals": [goal.told() for goal in goals]}
+        report = headline(results, ours) | {"goals": [goal.told() for goal in goals]}
         report |= {"model": manifest.name, "digest": manifest.digest, "gflop_a_scan": flop / 1e9}
         report |= {"ways": {f"{each.contender.name}, batch {each.rows}": each.figures() for each in results}}
         report |= provenance("openvino", "onnxruntime", "onnxruntime-gpu", "torch", "numpy")
@@ -117,7 +116,11 @@ def measure(
         present = [(each, rows) for each in everybody if rows in each.rows]
         beside = [(each, size) for each in tops for size in each.rows]
         found = in_turns(dict.fromkeys([(base, 1), *beside, *present]), rounds, screen)
-        top = {each.on_gpu: [rate * each.flop for rate in found[each, size]] for each, size in beside}
+        top = {
+            each.on_gpu: [rate * each.flop for rate in found[each, size]]
+            for each, size in beside
+            if (each, size) in found
+        }
         results += [
             Result(each, rows, found[each, rows], found[base, 1], top.get(each.on_gpu, ()))
             for each, rows in present
@@ -128,22 +131,28 @@ def measure(
 
 def in_turns(cases: Iterable[Case], rounds: int, screen: Console) -> dict[Case, list[float]]:
     """Open all, and return the rows a second of each, a value a round; who cannot run so many rows is left out."""
-    runs: dict[Case, Run] = {}
-    for contender, rows in cases:
-        try:
-            run = contender.open(rows)
-            run()
-        except (Refused, RuntimeError) as error:  # ONNX Runtime's and torch's own errors are the second
-            why = str(error).strip().splitlines()[0][:200]
-            screen.print(f"Left out: {contender.name}, batch {rows}. {why}", style="dim", markup=False)
-        else:
-            runs[contender, rows] = run
+    runs = _opened(cases, screen)
     rates: dict[Case, list[float]] = {case: [] for case in runs}
     for _ in range(rounds):
         for case, run in runs.items():
             time.sleep(_REST_SECONDS)
             rates[case].append(case[1] / timed(run))
     return rates
+
+
+def _opened(cases: Iterable[Case], screen: Console) -> dict[Case, Run]:
+    """Open what can run so many rows, and let it do so once; say of the rest why not."""
+    runs: dict[Case, Run] = {}
+    for contender, rows in cases:
+        try:
+            run = contender.open(rows)
+            run()
+        except Exception as error:  # ONNX Runtime and torch have errors of their own for each of their faults
+            why = (str(error).strip().splitlines() or ["It does not say why."])[0]
+            screen.print(f"Left out: {contender.name}, batch {rows}. {why[:200]}", style="dim", markup=False)
+        else:
+            runs[contender, rows] = run
+    return runs
 
 
 def operations(graph: bytes) -> float:
@@ -169,7 +178,10 @@ def _summed(node: onnx.NodeProto, shapes: Mapping[str, Sequence[int]]) -> float:
 
 def _sizes(told: str) -> tuple[int, ...]:
     """Read sizes of batches; one scan at a time is what everything is compared by."""
-    return tuple(sorted({1, *map(int, told.split(","))}))
+    sizes = {1, *map(int, told.split(","))}
+    if min(sizes) < 1:
+        raise argparse.ArgumentTypeError("a batch holds one scan or more")
+    return tuple(sorted(sizes))
 
 
 def timed(run: Run) -> float:
@@ -187,8 +199,8 @@ def one_at_a_time(results: Sequence[Result], precision: str) -> Result | None:
 
 def headline(results: Sequence[Result], served: str) -> dict[str, Any]:
     """Return the ratio of what is served, and of each precision that is held to one, with one scan at a time."""
-    first = next(each for each in results if (each.contender.name, each.rows) == (served, 1))
-    told = {"ratio_to_ort_fp32_batch1": statistics.median(first.ratios()), "served": served}
+    first = next((each for each in results if (each.contender.name, each.rows) == (served, 1)), None)
+    told = {"ratio_to_ort_fp32_batch1": first and statistics.median(first.ratios()), "served": served}
     for precision in LEAST:
         found = one_at_a_time(results, precision)
         told[f"{precision}_batch1"] = None if found is None else summary(found.ratios())

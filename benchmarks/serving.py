@@ -1,7 +1,7 @@
 """How near does the classifier service come to its bare engine, and how do other servers of the same engine do?
 
-`python -m benchmarks.serving [--model DIR] [--quick] [--json FILE]`, from the repository's root. LitServe, bare
-Starlette, BentoML's own batching and PyTriton serve the same model with the same engine, and answer the same scan to
+`python -m benchmarks.serving [--model DIR] [--bulk N] [--quick] [--json FILE]`, from the repository's root. LitServe,
+bare Starlette, BentoML's own batching and PyTriton serve the same model with the same engine, and answer the same scan to
 the same client (wrk) in turns, one, 8 and 32 at a time; then 200 clients ask at the same moment, once. Every server
 stays up; whoever has had its turn has come to rest before the next. Everything shares the machine. What is measured is
 a ratio to something in the same round: the bare engine is called in a loop beside every load.
@@ -35,7 +35,9 @@ def main() -> None:
     contest = hold(arguments.model, arguments, screen, bulk=arguments.bulk)
     goals = goals_of(contest)
     report = headline(contest) | told(contest, goals)
-    report |= provenance("scintiflow", "openvino", "bentoml", "starlette", "uvicorn", "numpy")
+    report |= provenance(
+        "scintiflow", "openvino", "onnxruntime", "onnxruntime-gpu", "bentoml", "starlette", "uvicorn", "numpy"
+    )
     show(contest, goals, f"{contest.manifest.name} {contest.manifest.version}, served", screen)
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1))

@@ -7,6 +7,7 @@ from pathlib import Path
 import onnx
 
 from scintiflow.classifier.settings import ClassifierSettings
+from scintiflow.errors import Refused
 from scintiflow.inference import engine, generator
 from scintiflow.inference.generator_manifest import GeneratorManifest, load_generator
 from scintiflow.inference.manifest import EngineChoice, Manifest, load
@@ -35,23 +36,31 @@ def subject(folder: Path) -> Subject:
 
 
 def _classifier(manifest: Manifest) -> Subject:
-    def proven(choice: EngineChoice) -> EngineFacts:
-        answers = engine.open_engine(manifest.run_by(choice))
-        engine.check_golden(answers, manifest.run_by(choice))
+    def graph(asked: EngineChoice) -> bytes:
+        return manifest.run_by(asked).graph()
+
+    def proven(asked: EngineChoice) -> EngineFacts:
+        answers = engine.open_engine(manifest.run_by(asked))
+        engine.check_golden(answers, manifest.run_by(asked))
         return answers.describe()
 
-    choice = ClassifierSettings().overrule(manifest.engine)
-    return Subject(manifest, engine.INPUTS, choice, lambda choice: manifest.run_by(choice).graph(), proven)
+    return Subject(manifest, engine.INPUTS, ClassifierSettings().overrule(manifest.engine), graph, proven)
 
 
 def _generator(manifest: GeneratorManifest) -> Subject:
-    def proven(choice: EngineChoice) -> EngineFacts:
-        draws = generator.open_generator(manifest, manifest.engine.model_copy(update=dict(choice)))
+    def graph(asked: EngineChoice) -> bytes:
+        if asked.precision == "int8":
+            raise Refused(f"{manifest.name} has no graph in int8.")
+        return manifest.graph()
+
+    def proven(asked: EngineChoice) -> EngineFacts:
+        graph(asked)
+        draws = generator.open_generator(manifest, manifest.engine.model_copy(update=dict(asked)))
         generator.check_golden(draws, manifest)
         return draws.describe()
 
     choice = SynthesizerSettings().overrule(manifest.engine)
-    return Subject(manifest, _shapes(manifest.graph()), choice, lambda _: manifest.graph(), proven)
+    return Subject(manifest, _shapes(manifest.graph()), choice, graph, proven)
 
 
 def _shapes(graph: bytes) -> dict[str, tuple[int, ...]]:

@@ -1,8 +1,8 @@
 """Types the convolutions of a graph as float16, which is what the matrix units of a GPU are fast in.
 
 Our graphs carry the weights of convolutions in float16, and widen each with a Cast where it is used. Here the casts
-move to where convolutions begin and end: input, head and map stay in float32. TensorRT takes such types literally, in
-version 10 and in those after it, which know no other way to ask for float16.
+move to where convolutions begin and end: input, head, map and products of matrices stay in float32. TensorRT takes such
+types literally, in version 10 and in those after it, which know no other way to ask for float16.
 """
 
 import numpy as np

@@ -24,14 +24,16 @@ _WORK = ("Conv", "Gemm", "MatMul")
 """What takes nearly all of the time, by what kinds of nodes are called. A provider leaves to the CPU what only counts
 shapes; if it left this, it would be in use by name alone."""
 _CUDA: Mapping[str, Mapping[str, str]] = {
-    # Channels last is what tensor cores read. Without TF32 the provider takes them from float16 too, wherever a
-    # convolution adds its bias by itself.
+    # Where TF32 is not allowed, ONNX Runtime looks for a convolution that adds its own bias only among those without
+    # tensor cores, in float16 too. What the graph leaves in float32 is multiplied with as many digits as float16 has.
     "f16": {"prefer_nhwc": "1", "fuse_conv_bias": "1", "use_tf32": "1"},
     "f32": {"use_tf32": "0"},
 }
 """What the provider of CUDA is told in each precision."""
 _BUILD_SECONDS = 1800.0
 """How long an engine may take that another process builds; minutes are usual, so this one hangs."""
+
+onnxruntime.set_default_logger_severity(_ERRORS)  # what is said outside a session, whose own level does not reach it
 
 Run = Callable[[Mapping[str, Floats]], dict[str, Floats]]
 
@@ -106,7 +108,6 @@ def _session(
 ) -> onnxruntime.InferenceSession:
     """Open a session whose provider is the one asked for and does the graph's work."""
     config.log_severity_level = _ERRORS
-    onnxruntime.set_default_logger_severity(_ERRORS)
     # Its threads would spin between requests and take the cores from the other processes of this machine.
     config.add_session_config_entry("session.intra_op.allow_spinning", "0")
     config.add_session_config_entry("session.record_ep_graph_assignment_info", "1")

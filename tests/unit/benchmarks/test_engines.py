@@ -1,5 +1,6 @@
 """What the speed of an engine is compared with."""
 
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 from rich.console import Console
 
 from benchmarks.contender import Contender, Run, noise
@@ -77,18 +79,33 @@ def test_one_size_of_batches_is_open_at_a_time() -> None:
     assert opened == [1, 1, 1, 8, 8, 8]
 
 
-def test_a_batch_that_is_too_large_costs_nobody_else_a_figure() -> None:
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (Refused("No GPU."), "No GPU."),
+        (RuntimeError("CUDNN failure 3000\nand more words"), "CUDNN failure 3000"),
+        (Fail("Non-zero status code"), "Non-zero status code"),
+        (RuntimeError(), "It does not say why."),
+    ],
+)
+def test_a_batch_that_is_too_large_costs_nobody_else_a_figure(fault: Exception, told: str) -> None:
     """Who cannot run so many rows is left out at that size, and why is printed; all others are measured."""
 
     def large(rows: int) -> Run:
         if rows == 8:
-            raise RuntimeError("CUDNN failure 3000: NOT_SUPPORTED\n, and more words")
+            raise fault
         return lambda: None
 
-    screen = Console(record=True, quiet=True)
-    strict = Contender("strict", "f32", (1, 8), 1.0, large)
-    found = measure(contender("base", "f32"), [strict], [], 2, screen)
+    screen = Console(record=True, file=StringIO(), width=200)
+    strict, top = (Contender(name, "f32", (1, 8), 1.0, large) for name in ("strict", "top"))
+    found = measure(contender("base", "f32"), [strict], [top], 2, screen)
     assert [(each.contender.name, each.rows) for each in found] == [("base", 1), ("strict", 1), ("base", 8)]
+    assert f"Left out: strict, batch 8. {told}\n" in screen.export_text()
+
+
+def test_what_is_served_may_be_left_out() -> None:
+    """The others' figures are kept, and the headline has none."""
+    assert headline(results(f32=1.0), "onnxruntime 1 f16, GPU")["ratio_to_ort_fp32_batch1"] is None
 
 
 def test_everything_that_the_benchmark_opens_on_this_machine_runs(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_the_generator_passes_its_gate(device: Device, precision: Precision, tmp
 def test_models_do_not_disturb_each_other(device: Device, precision: Precision, tmp_path: Path) -> None:
     """Asked from threads of their own, while another is being opened, all models answer as they do alone."""
     engines = [opened(folder, device, precision, tmp_path) for folder in MODELS]
-    canvas, present = scans(5, seed=12)
+    canvas, present = scans(21, seed=12)  # a batch of 16, and 5 in one of 8
     alone = [engine.run(canvas, present).probability for engine in engines]
     with ThreadPoolExecutor(len(engines) + 1) as threads:
         opening = threads.submit(opened, MODELS[0], device, precision, tmp_path)
