@@ -1,8 +1,8 @@
 """How near does the classifier service come to its bare engine, and how do other servers of the same engine do?
 
 `python -m benchmarks.serving [--model DIR] [--bulk N] [--quick] [--json FILE]`, from the repository's root. LitServe,
-bare Starlette, BentoML's own batching and PyTriton serve the same model with the same engine, and answer the same scan to
-the same client (wrk) in turns, one, 8 and 32 at a time; then 200 clients ask at the same moment, once. Every server
+bare Starlette, BentoML's own batching and PyTriton serve the same model with the same engine, and answer the same scan
+to the same client (wrk) in turns, one, 8 and 32 at a time; then 200 clients ask at the same moment, once. Every server
 stays up; whoever has had its turn has come to rest before the next. Everything shares the machine. What is measured is
 a ratio to something in the same round: the bare engine is called in a loop beside every load.
 """

@@ -128,9 +128,9 @@ def test_what_no_machine_can_do_is_refused(tmp_path: Path, choice: EngineChoice,
 
 
 def test_what_the_providers_are_told(tmp_path: Path) -> None:
-    """CUDA computes in float32 without TF32, in float16 with channels last and biases in the convolutions, and looks for
-    no algorithm by timing; TensorRT takes types from the graph, and keeps what it builds under our name for it; both
-    replay a recorded run."""
+    """CUDA computes in float32 without TF32, in float16 with channels last and biases in the convolutions, and looks
+    for no algorithm by timing; TensorRT takes types from the graph, and keeps what it builds under our name for it;
+    both replay a recorded run."""
     cuda = {"device_id": "0", "enable_cuda_graph": "1", "cudnn_conv_algo_search": "HEURISTIC"}
     assert options_for("cuda", "f32", None) == {**cuda, "use_tf32": "0"}
     assert options_for("cuda", "f16", None) == {**cuda, "prefer_nhwc": "1", "fuse_conv_bias": "1", "use_tf32": "1"}
