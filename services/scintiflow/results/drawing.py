@@ -15,6 +15,7 @@ from scintiflow.contracts.v1.finding_pb2 import Finding
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, View
 from scintiflow.results.greys import resized
 from scintiflow.results.reading import DISCLAIMER, VIEW_NAMES, Reading, answer, remarks
+from scintiflow.results.scan import Scan
 
 WIDTH, HEIGHT = 1160, 900
 CAPTION = "Region of influence, not lesion outline"
@@ -27,7 +28,8 @@ _COLUMN, _COLUMN_WIDTH = 864, WIDTH - _MARGIN - 864
 _BAR_HEIGHT = 14
 _BAND_HEIGHT = 52
 _LAST_LINE = HEIGHT - _BAND_HEIGHT - 48
-_TEXTS = 256  # are kept, of some kilobytes each; a picture has 28, and most are the same on all
+_TEXTS = 128  # are kept, of some 50 KiB each; a picture has 28, and most are the same on all
+_SCANS = 2  # are drawn on at a time; each is kept until another one takes its place
 
 _PAPER, _INK, _FAINT, _RULE, _BAND = (255,) * 3, (24,) * 3, (100,) * 3, (200,) * 3, (122, 20, 28)
 
@@ -38,29 +40,45 @@ _STRONGEST = 0.65  # opacity at full influence: the scan stays visible beneath
 
 
 _Colour = tuple[int, int, int]
+_Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, which belong to it."""
 _Paragraph = tuple[int, _Colour, str]
 """Font size, colour and text."""
 
 
-def draw(reading: Reading) -> Image.Image:
-    """Return the picture, WIDTH x HEIGHT in RGB: unmarked views, the same views marked, and the words."""
-    sheet = Image.new("RGB", (WIDTH, HEIGHT), _PAPER)
-    pen = ImageDraw.Draw(sheet)
+def draw(reading: Reading) -> NDArray[np.uint8]:
+    """Return the picture, [HEIGHT, WIDTH, RGB]: unmarked views, the same views marked, and the words."""
+    sheet, left = _unmarked(reading.scan)
+    sheet = sheet.copy()
     influence = influence_of(reading.finding)
-    left = _MARGIN
-    for heading, marked in (("Scan", False), ("Scan with heat map", True)):
-        _say(pen, (left, 12), heading, 20, _INK)
-        for view, grey in reading.scan.greys.items():
-            panel = _marked(grey, influence[view]) if marked else np.repeat(grey[..., None], 3, axis=2)
-            _paste(sheet, pen, panel, view, left)
-            left += panel.shape[1] + _GAP
-        left += _GROUP_GAP - _GAP
-    y = _write(pen, 12, _answer(reading.finding))
-    y = _draw_probability(pen, y, reading.finding)
-    y = _write(pen, y, _provenance(reading.finding))
-    y = _draw_scale(sheet, pen, y + 16)
-    _write(pen, y, _caveats(reading))
-    _draw_band(pen)
+    for view, grey in reading.scan.greys.items():
+        left = _hang(sheet, _marked(grey, influence[view]), view, left)
+    y = _write(sheet, 12, _answer(reading.finding))
+    y = _draw_probability(sheet, y, reading.finding)
+    y = _write(sheet, y, _provenance(reading.finding))
+    y = _draw_scale(sheet, y + 16)
+    _write(sheet, y, _caveats(reading))
+    return sheet
+
+
+@lru_cache(_SCANS)
+def _unmarked(scan: Scan) -> tuple[NDArray[np.uint8], int]:
+    """Return what the pictures of one scan have in common, and where its marked views begin."""
+    sheet, left = _blank().copy(), _MARGIN
+    for view, grey in scan.greys.items():
+        left = _hang(sheet, np.repeat(grey, 3, axis=1).reshape(*grey.shape, 3), view, left)
+    left += _GROUP_GAP - _GAP
+    _say(sheet, (left, 12), "Scan with heat map", 20, _INK)
+    return sheet, left
+
+
+@cache
+def _blank() -> NDArray[np.uint8]:
+    """Return what all pictures have in common."""
+    sheet = np.full((HEIGHT, WIDTH, 3), _PAPER, np.uint8)
+    _say(sheet, (_MARGIN, 12), "Scan", 20, _INK)
+    _fill(sheet, (0, HEIGHT - _BAND_HEIGHT, WIDTH, HEIGHT), _BAND)
+    _say(sheet, (WIDTH / 2, HEIGHT - _BAND_HEIGHT / 2), DISCLAIMER, 28, _PAPER, "mm")
     return sheet
 
 
@@ -79,8 +97,10 @@ def influence_of(finding: Finding) -> dict[View, NDArray[np.float32]]:
 def _marked(grey: NDArray[np.uint8], influence: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Lay the heat map over a grey view; the map covers the whole view, whatever its number of cells."""
     height, width = grey.shape
-    steps = np.clip(resized(influence, width, height) * 255, 0, 255).astype(np.uint16)
-    return np.take(_blends(), 256 * steps + grey, axis=0)
+    steps = (resized(influence, width, height) * 255).astype(np.uint16)
+    steps <<= 8
+    steps |= grey
+    return np.take(_blends(), steps, axis=0)
 
 
 @cache
@@ -94,14 +114,16 @@ def _blends() -> NDArray[np.uint8]:
     return (greys * (1 - opacity) + colours[:, None] * opacity).astype(np.uint8).reshape(-1, 3)
 
 
-def _paste(sheet: Image.Image, pen: ImageDraw.ImageDraw, panel: NDArray[np.uint8], view: View, left: int) -> None:
-    height, width = panel.shape[:2]
+def _hang(sheet: NDArray[np.uint8], panel: NDArray[np.uint8], view: View, left: int) -> int:
+    """Put a view up, with its name above and the patient's sides in its corners; return where the next one goes."""
+    height, width = len(panel), len(panel[0])
     right, bottom = left + width - 1, _PANELS_TOP + height - 1
-    sheet.paste(Image.fromarray(panel), (left, _PANELS_TOP))
-    pen.rectangle((left, _PANELS_TOP, right, bottom), outline=_RULE)
-    _say(pen, (left + width / 2, _PANELS_TOP - 5), VIEW_NAMES[view].capitalize(), 14, _FAINT, "md")
+    sheet[_PANELS_TOP : bottom + 1, left : right + 1] = panel
+    _frame(sheet, (left, _PANELS_TOP, right, bottom), _RULE)
+    _say(sheet, (left + width / 2, _PANELS_TOP - 5), VIEW_NAMES[view].capitalize(), 14, _FAINT, "md")
     for x, side in zip((left + 14, right - 14), _SIDES[view], strict=True):
-        _say(pen, (x, _PANELS_TOP + 8), side, 20, _INK, "mt")
+        _say(sheet, (x, _PANELS_TOP + 8), side, 20, _INK, "mt")
+    return left + width + _GAP
 
 
 def _rounded(probability: float) -> str:
@@ -111,26 +133,30 @@ def _rounded(probability: float) -> str:
     return f"{probability:.2f}" if probability > 1 - _NEARLY_CERTAIN else f"below {1 - _NEARLY_CERTAIN:.2f}"
 
 
-def _draw_probability(pen: ImageDraw.ImageDraw, y: int, finding: Finding) -> int:
+def _draw_probability(sheet: NDArray[np.uint8], y: int, finding: Finding) -> int:
     """Draw the probability as a bar from 0 to 1 with a tick at the threshold; return where to go on."""
     end, tick = (_COLUMN + round(part * _COLUMN_WIDTH) for part in (finding.probability, finding.threshold))
-    pen.rectangle((_COLUMN, y, end, y + _BAR_HEIGHT), fill=_FAINT)
-    pen.rectangle((_COLUMN, y, _COLUMN + _COLUMN_WIDTH, y + _BAR_HEIGHT), outline=_FAINT)
-    pen.line((tick, y - 4, tick, y + _BAR_HEIGHT + 4), _INK, 3)
-    _say(pen, (tick, y + _BAR_HEIGHT + 6), f"threshold {finding.threshold:g}", 13, _FAINT, "mt")
+    _fill(sheet, (_COLUMN, y, end, y + _BAR_HEIGHT), _FAINT)
+    _frame(sheet, (_COLUMN, y, _COLUMN + _COLUMN_WIDTH, y + _BAR_HEIGHT), _FAINT)
+    _fill(sheet, (tick - 1, y - 4, tick + 1, y + _BAR_HEIGHT + 4), _INK)
+    _say(sheet, (tick, y + _BAR_HEIGHT + 6), f"threshold {finding.threshold:g}", 13, _FAINT, "mt")
     return y + _BAR_HEIGHT + 36
 
 
-def _draw_scale(sheet: Image.Image, pen: ImageDraw.ImageDraw, y: int) -> int:
+def _draw_scale(sheet: NDArray[np.uint8], y: int) -> int:
     """Draw what the colours mean, on the white of a part of the scan without counts; return where to go on."""
-    steps = np.tile(np.linspace(0, 1, _COLUMN_WIDTH, dtype=np.float32), (_BAR_HEIGHT, 1))
-    white = np.full(steps.shape, 255, np.uint8)
-    sheet.paste(Image.fromarray(_marked(white, steps)), (_COLUMN, y))
-    pen.rectangle((_COLUMN, y, _COLUMN + _COLUMN_WIDTH, y + _BAR_HEIGHT), outline=_RULE)
+    sheet[y : y + _BAR_HEIGHT, _COLUMN : _COLUMN + _COLUMN_WIDTH] = _scale()
+    _frame(sheet, (_COLUMN, y, _COLUMN + _COLUMN_WIDTH, y + _BAR_HEIGHT), _RULE)
     for value, anchor in ((0.0, "lt"), (0.5, "mt"), (1.0, "rt")):
         x = _COLUMN + value * _COLUMN_WIDTH
-        _say(pen, (x, y + _BAR_HEIGHT + 5), f"{value:g}", 13, _FAINT, anchor)
+        _say(sheet, (x, y + _BAR_HEIGHT + 5), f"{value:g}", 13, _FAINT, anchor)
     return y + _BAR_HEIGHT + 30
+
+
+@cache
+def _scale() -> NDArray[np.uint8]:
+    steps = np.tile(np.linspace(0, 1, _COLUMN_WIDTH, dtype=np.float32), (_BAR_HEIGHT, 1))
+    return _marked(np.full(steps.shape, 255, np.uint8), steps)
 
 
 def _answer(finding: Finding) -> Iterator[_Paragraph]:
@@ -152,14 +178,14 @@ def _caveats(reading: Reading) -> Iterator[_Paragraph]:
         yield 15, _INK, remark
 
 
-def _write(pen: ImageDraw.ImageDraw, y: int, paragraphs: Iterator[_Paragraph]) -> int:
+def _write(sheet: NDArray[np.uint8], y: int, paragraphs: Iterator[_Paragraph]) -> int:
     """Write down the column from `y`; return where to go on. What does not fit is in the report."""
     for size, colour, text in paragraphs:
         for line in _lines(text, size, _COLUMN_WIDTH):
             if y > _LAST_LINE:
-                _say(pen, (_COLUMN, y), "More in the report.", 15, _FAINT)
+                _say(sheet, (_COLUMN, y), "More in the report.", 15, _FAINT)
                 return y
-            _say(pen, (_COLUMN, y), line, size, colour)
+            _say(sheet, (_COLUMN, y), line, size, colour)
             y += round(size * 1.3)
         y += 9
     return y
@@ -178,29 +204,48 @@ def _lines(text: str, size: int, width: int) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _draw_band(pen: ImageDraw.ImageDraw) -> None:
-    pen.rectangle((0, HEIGHT - _BAND_HEIGHT, WIDTH, HEIGHT), fill=_BAND)
-    middle = (WIDTH / 2, HEIGHT - _BAND_HEIGHT / 2)
-    _say(pen, middle, DISCLAIMER, 28, _PAPER, "mm")
+def _fill(sheet: NDArray[np.uint8], box: _Box, colour: _Colour) -> None:
+    left, top, right, bottom = box
+    sheet[top : bottom + 1, left : right + 1] = colour
+
+
+def _frame(sheet: NDArray[np.uint8], box: _Box, colour: _Colour) -> None:
+    """Draw a line of one pixel, inside the edges of a box."""
+    left, top, right, bottom = box
+    for x, y in ((left, top), (right, bottom)):
+        _fill(sheet, (left, y, right, y), colour)
+        _fill(sheet, (x, top, x, bottom), colour)
 
 
 def _say(
-    pen: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size: int, colour: _Colour, anchor: str = "la"
+    sheet: NDArray[np.uint8], place: tuple[float, float], text: str, size: int, colour: _Colour, anchor: str = "la"
 ) -> None:
-    """Write one line as `pen.text` does, for which the letters are drawn but once."""
+    """Write one line as Pillow's `text` does, for which the letters are drawn but once."""
     (x, x_part), (y, y_part) = (divmod(value, 1) for value in place)
-    mask, (left, top) = _mask(text, size, anchor, x_part, y_part)
-    pen.bitmap((int(x) + left, int(y) + top), mask, colour)
+    paper, ink, (left, top) = _letters(text, size, colour, anchor, x_part, y_part)
+    left, top = 3 * (int(x) + left), int(y) + top
+    beneath = sheet.reshape(HEIGHT, -1)[top : top + len(ink), max(0, left) : left + ink.shape[1]]
+    seen = slice(max(0, -left), max(0, -left) + beneath.shape[1])
+    mixed = beneath * paper[:, seen] + ink[:, seen]
+    beneath[:] = (mixed + (mixed >> 8)) >> 8  # a 255th, rounded
 
 
 @lru_cache(_TEXTS)
-def _mask(text: str, size: int, anchor: str, x: float, y: float) -> tuple[Image.Image, tuple[int, int]]:
-    """Return how much of each pixel a line covers, and where its corner lies from the place it is written at."""
+def _letters(
+    text: str, size: int, colour: _Colour, anchor: str, x: float, y: float
+) -> tuple[NDArray[np.uint16], NDArray[np.uint16], tuple[int, int]]:
+    """Draw a line of text.
+
+    Returns:
+        What it leaves of each value beneath it in 255ths, what it adds to that, [h, w x RGB] both, and where its corner
+        lies from the place it is written at.
+    """
     left, top, right, bottom = (round(edge) for edge in _font(size).getbbox(text, anchor=anchor))
     left, top = left - 1, top - 1  # a part of a pixel may push it further
     mask = Image.new("L", (right - left + 2, bottom - top + 2))
     ImageDraw.Draw(mask).text((x - left, y - top), text, 255, _font(size), anchor=anchor)
-    return mask, (left, top)
+    covered = np.repeat(np.asarray(mask, np.uint16), 3, axis=1)
+    return 255 - covered, covered * np.tile(np.array(colour, np.uint16), mask.width) + 128, (left, top)
 
 
 @cache

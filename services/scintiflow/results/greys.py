@@ -9,6 +9,7 @@ from PIL import Image
 from scintiflow.contracts.v1.study_pb2 import View
 
 _BOX = (192, 768)  # width and height that a view must fit in
+_BELOW_TOP = 0.985  # of the pixels that hold counts
 
 
 def greys_of(
@@ -16,11 +17,18 @@ def greys_of(
 ) -> dict[View, NDArray[np.uint8]]:
     """Return the views, anterior first, at the patient's true proportions and in one common window."""
     fitted = {view: _fit(frames[view], pixel_mm) for view in sorted(frames)}
-    # The top of the window leaves out what would wash out the skeleton: injection site and bladder.
-    # Sorted, because numpy takes twice as long to find one percentile in what is not.
-    counted = np.sort(np.concatenate([counts[counts > 0] for counts in fitted.values()]))
-    top = float(np.percentile(counted, 98.5)) if counted.size else 1.0
+    top = _top_of(np.concatenate([counts[counts > 0] for counts in fitted.values()]))
     return {view: (255 - 255 * np.clip(counts / top, 0, 1) ** 0.8).astype(np.uint8) for view, counts in fitted.items()}
+
+
+def _top_of(counted: NDArray[np.float32]) -> float:
+    """Return what all but the highest pixels stay below: they would wash out the skeleton (injection site, bladder)."""
+    if not counted.size:
+        return 1.0
+    counted.sort()
+    at = _BELOW_TOP * (counted.size - 1)
+    around = counted[int(at) : int(at) + 2]
+    return float(np.quantile(around, at - int(at)))
 
 
 def resized(values: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:

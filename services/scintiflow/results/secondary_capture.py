@@ -58,8 +58,7 @@ def _derive(picture: Dataset, reading: Reading) -> None:
 def _paint(picture: Dataset, reading: Reading) -> None:
     """Put the drawing in as 8-bit RGB, pixel by pixel (PS3.3 C.7.6.3)."""
     sheet = draw(reading)
-    picture.Columns, picture.Rows = sheet.size
-    picture.SamplesPerPixel = len(sheet.getbands())
+    picture.Rows, picture.Columns, picture.SamplesPerPixel = sheet.shape
     picture.PhotometricInterpretation = "RGB"
     picture.PlanarConfiguration = 0
     picture.BitsAllocated = picture.BitsStored = 8

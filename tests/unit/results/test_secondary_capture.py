@@ -22,7 +22,7 @@ PANELS = slice(62, 830)
 
 def drawn(subject: Reading) -> NDArray[np.uint8]:
     """Return the pixels of a drawing, [HEIGHT, WIDTH, 3]."""
-    return np.asarray(draw(subject))
+    return draw(subject)
 
 
 def encoded(subject: Reading) -> Dataset:
@@ -171,11 +171,10 @@ PLACES = [("la", (20, 12)), ("md", (116.5, 57)), ("mt", (1002.25, 168)), ("rt", 
 @pytest.mark.parametrize("size", [13, 20, 40])
 def test_a_text_that_is_kept_looks_as_one_that_is_drawn(size: int, anchor: str, place: tuple[float, float]) -> None:
     """Pixel for pixel, on white and on colour, wherever it is anchored and between whichever pixels it lies."""
-    sheets = [Image.new("RGB", (WIDTH, HEIGHT), colour) for colour in ((255, 255, 255), (122, 20, 28)) * 2]
     text = "Region of influence, fjÄgy (0.93)"
-    for sheet in sheets[:2]:
-        drawing._say(ImageDraw.Draw(sheet), place, text, size, (24, 100, 200), anchor)
-    for sheet in sheets[2:]:
+    for colour in ((255, 255, 255), (122, 20, 28)):
+        sheet = Image.new("RGB", (WIDTH, HEIGHT), colour)
+        said = np.array(sheet)
+        drawing._say(said, place, text, size, (24, 100, 200), anchor)
         ImageDraw.Draw(sheet).text(place, text, (24, 100, 200), drawing._font(size), anchor=anchor)
-    np.testing.assert_array_equal(sheets[0], sheets[2])
-    np.testing.assert_array_equal(sheets[1], sheets[3])
+        np.testing.assert_array_equal(said, sheet)
