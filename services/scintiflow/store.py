@@ -110,13 +110,9 @@ class Store:
         Raises:
             Unavailable: the disk did not take it.
         """
-        with _disk_trouble(), self.incoming(f"once-{uuid.uuid4().hex}") as folder:
-            part = folder / "part"
-            part.write_bytes(data)
-            _sync(part)
-            path.parent.mkdir(parents=True, exist_ok=True)
+        with _disk_trouble(), self._draft(data) as draft:
             try:
-                path.hardlink_to(part)
+                _link(draft, path)
             except FileExistsError:
                 return False
             finally:
@@ -129,10 +125,22 @@ class Store:
         Raises:
             Unavailable: the disk did not take it.
         """
-        with _disk_trouble(), self.incoming(f"room-{uuid.uuid4().hex}") as folder:
-            part = folder / "part"
-            part.write_bytes(bytes(4096))
-            _sync(part)
+        with _disk_trouble(), self._draft(bytes(4096)):
+            pass
+
+    @contextmanager
+    def _draft(self, data: bytes) -> Iterator[Path]:
+        """Keep `data`, synced, in a file under incoming/ that is locked as a lent folder is; it goes with the block."""
+        path = self.data / "incoming" / f"draft-{uuid.uuid4().hex}"
+        with self._sweeping():
+            handle = _lock(path)
+        try:
+            _write(handle, data)
+            os.fsync(handle)
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+            os.close(handle)
 
     def append_line(self, path: Path, line: bytes) -> None:
         """Append one line (without its line feed) to `path`, whole or, if we crash, as a torn last line.
@@ -143,7 +151,6 @@ class Store:
             Unavailable: the disk did not take it.
         """
         with _disk_trouble():
-            path.parent.mkdir(parents=True, exist_ok=True)
             with _locked(path, os.O_RDWR | os.O_APPEND) as handle:
                 size = os.fstat(handle).st_size
                 torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
@@ -189,10 +196,10 @@ class Store:
             os.close(handle)
 
     def sweep_incoming(self) -> int:
-        """Remove what dead owners left under incoming/, and only that; return how many folders went."""
+        """Remove what dead owners left under incoming/, and only that; return how many folders and files went."""
         with self._sweeping():
-            folders = [entry for entry in (self.data / "incoming").iterdir() if entry.is_dir()]
-            return sum(_removed_if_free(folder) for folder in folders)
+            left = [entry for entry in (self.data / "incoming").iterdir() if entry.name != "lock"]
+            return sum(_removed_if_free(entry) for entry in left)
 
     def free_bytes(self) -> int:
         """Return how many bytes the disk under DATA can still take."""
@@ -276,6 +283,21 @@ def _disk_trouble() -> Iterator[None]:
         raise Unavailable(f"The disk under DATA failed ({reason}); make room or repair it.") from error
 
 
+def _write(handle: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(handle, left) :]
+
+
+def _link(there: Path, path: Path) -> None:
+    """Give a file one more name, in a folder that is made if need be."""
+    try:
+        path.hardlink_to(there)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.hardlink_to(there)
+
+
 def _sync(path: Path) -> None:
     with _opened(path) as handle:
         os.fsync(handle)
@@ -292,8 +314,11 @@ def _opened(path: Path) -> Iterator[int]:
 
 def _lock(path: Path, flags: int = os.O_RDWR, *, wait: bool = True) -> int:
     """Open `path`, making it if need be, and hold it by flock until the returned descriptor is closed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, flags | os.O_CREAT, 0o644)
+    try:
+        handle = os.open(path, flags | os.O_CREAT, 0o644)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, flags | os.O_CREAT, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
@@ -320,11 +345,16 @@ def _is_ours(handle: int, operation: int) -> bool:
     return True
 
 
-def _removed_if_free(folder: Path) -> bool:
+def _removed_if_free(entry: Path) -> bool:
+    """Remove a folder, or a file, whose owner lives no more; tell whether it went."""
+    folder = entry.is_dir()
     try:
-        lock = _lock(folder / "lock", wait=False)
+        lock = _lock(entry / "lock" if folder else entry, wait=False)
     except BlockingIOError:
         return False
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder:
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink()
     os.close(lock)
     return True

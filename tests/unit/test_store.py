@@ -185,6 +185,17 @@ def test_sweeping_takes_only_what_the_dead_left(store: Store) -> None:
     assert (store.sweep_incoming(), part.parent.exists()) == (1, False)
 
 
+def test_sweeping_takes_a_draft_only_when_its_writer_is_dead(store: Store) -> None:
+    """What is being written stays while it is, and what a writer that was killed left goes."""
+    (store.data / "incoming").mkdir(parents=True)
+    left = store.data / "incoming" / "draft-of-the-dead"
+    left.write_bytes(b"half a result")
+    with store._draft(b"a result") as draft:
+        assert store.sweep_incoming() == 1
+        assert (left.exists(), draft.read_bytes()) == (False, b"a result")
+    assert not draft.exists()
+
+
 def test_a_lent_folder_goes_with_its_block(store: Store) -> None:
     """Temporary files do not outlive the block that lent their folder, also when it fails."""
     with pytest.raises(ValueError, match="trouble"), store.incoming("owner") as folder:

@@ -111,10 +111,11 @@ def queues_empty(redis: Redis) -> Iterator[str]:
 
 
 def swept(installation: Installation) -> Iterator[str]:
-    """Under incoming/ are the folders of those who live, and they are empty."""
+    """Under incoming/ are the folders of those who live, and they are empty; no other file is there."""
     listeners = len(installation.stack.running("scintiflow.receiver.listener"))
-    folders = [entry for entry in (installation.data / "incoming").iterdir() if entry.is_dir()]
-    files = [path for folder in folders for path in files_below(folder) if path.name != "lock"]
+    incoming = installation.data / "incoming"
+    folders = [entry for entry in incoming.iterdir() if entry.is_dir()]
+    files = [path for path in files_below(incoming) if path.name != "lock"]
     if len(folders) > listeners or files:
         names = sorted(folder.name.partition("-")[0] for folder in folders)
         yield f"incoming/ holds {names} and {len(files)} files, for {listeners} listeners"
