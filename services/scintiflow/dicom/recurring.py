@@ -10,24 +10,45 @@ from functools import lru_cache, wraps
 from typing import ParamSpec, cast
 
 from pydicom.charset import convert_encodings, default_encoding
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
+from pydicom.filewriter import write_sequence_item
 from pydicom.sequence import Sequence
+from pydicom.valuerep import VR
 
 _KINDS = 64
 """Of one part are kept."""
+
+_ITEM = b"\xfe\xff\x00\xe0"  # (FFFE,E000), PS3.5 7.5
 
 P = ParamSpec("P")
 
 
 def recurring(describe: Callable[P, Dataset]) -> Callable[P, Dataset]:
-    """Let `describe` describe a part once for the same arguments; nobody may change what it returns."""
+    """Let `describe` describe a part once for the same arguments; nobody may change what it returns.
+
+    What is written differently in each character set is described each time.
+    """
+
+    def of(*args: P.args, **kwargs: P.kwargs) -> Dataset:
+        return encoded(describe(*args, **kwargs))
+
+    kept = cast(Callable[P, Dataset], lru_cache(_KINDS)(of))
 
     @wraps(describe)
     def as_read(*args: P.args, **kwargs: P.kwargs) -> Dataset:
-        return encoded(describe(*args, **kwargs))
+        part = kept(*args, **kwargs)
+        return part if isinstance(part, Encoded) else describe(*args, **kwargs)
 
-    return cast(Callable[P, Dataset], lru_cache(_KINDS)(as_read))
+    return as_read
+
+
+class Encoded(Dataset):
+    """A part as it is read from a file, which remembers how it was written there."""
+
+    written: bytes
 
 
 def encoded(part: Dataset) -> Dataset:
@@ -41,24 +62,40 @@ def encoded(part: Dataset) -> Dataset:
     file = io.BytesIO()
     part.save_as(file, implicit_vr=False, little_endian=True)
     file.seek(0)
-    return read_dataset(file, is_implicit_VR=False, is_little_endian=True)
+    read = Encoded(read_dataset(file, is_implicit_VR=False, is_little_endian=True))
+    read.set_original_encoding(False, True, default_encoding)
+    read.written = file.getvalue()
+    return read
 
 
 def settle(whole: Dataset) -> Dataset:
-    """Say of an object that it is encoded as it will be written, in Explicit VR Little Endian, and return it.
+    """Encode the sequences of an object that is complete, in Explicit VR Little Endian, and return it.
 
     Else pydicom takes apart what recurs, and looks for ambiguous value representations below each level; none may be
-    left. Items that were read in another encoding keep it.
+    left. Items that were read in another encoding are written as pydicom writes them.
     """
-    _settle_items(whole)
     names = whole.get("SpecificCharacterSet")
-    whole.set_original_encoding(False, True, convert_encodings(names) if names else default_encoding)
+    encodings = convert_encodings(names) if names else [default_encoding]
+    _settle(whole, encodings)
+    whole.set_original_encoding(False, True, encodings if names else default_encoding)
     return whole
 
 
-def _settle_items(holder: Dataset) -> None:
-    for element in holder.elements():
-        for item in element.value if isinstance(element.value, Sequence) else ():
-            _settle_items(item)
-            if item.original_encoding == (None, None):
-                item.set_original_encoding(False, True, default_encoding)
+def _settle(holder: Dataset, encodings: list[str]) -> None:
+    """Put the bytes of each sequence in its place, from within."""
+    for element in list(holder.elements()):
+        if isinstance(element.value, Sequence):
+            items = b"".join(_item(item, encodings) for item in element.value)
+            holder[element.tag] = RawDataElement(element.tag, VR.SQ, len(items), items, 0, False, True)
+
+
+def _item(item: Dataset, encodings: list[str]) -> bytes:
+    if isinstance(item, Encoded):
+        return _ITEM + len(item.written).to_bytes(4, "little") + item.written
+    if item.original_encoding == (None, None):
+        _settle(item, encodings)
+        item.set_original_encoding(False, True, default_encoding)
+    file = DicomBytesIO()
+    file.is_implicit_VR, file.is_little_endian = False, True
+    write_sequence_item(file, item, encodings)
+    return file.getvalue()
