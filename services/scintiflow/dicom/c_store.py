@@ -6,6 +6,7 @@ its time-out. It was seen once in some two thousand C-STOREs on a busy machine.
 """
 
 import logging
+import select
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 from pynetdicom import _config, evt
 from pynetdicom.association import Association
+from pynetdicom.dul import DULServiceProvider
 from pynetdicom.events import Event
 
 logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)  # what matters is raised, in our words
@@ -23,6 +25,7 @@ _config.LOG_HANDLER_LEVEL = "none"  # or every PDU is described for a log that n
 
 _REST_SECONDS = 30.0
 _LOOK_SECONDS = 0.05
+_PEERS_TURN = ("Sta5", "Sta7")  # an association, or its release, is requested and not answered (PS3.8 table 9-10)
 
 
 def c_store(association: Association, what: Path | Dataset) -> Dataset:
@@ -47,18 +50,28 @@ def without_delay(event: Event) -> None:
     event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def acknowledge_at_once(event: Event) -> None:
-    """Let the kernel acknowledge at once what the peer says next; by itself it goes back to waiting 40 ms.
+def listening(event: Event) -> None:
+    """Let an association just opened listen for the peer while it has nothing to say, as often as there is a need.
 
-    DCMTK, and so Orthanc, writes an answer in two pieces, the second when it knows that the first has come.
+    DCMTK, and so Orthanc, writes an answer in two pieces, the second when it knows that the first has come: the kernel
+    has to be told whenever we wait, for by itself it goes back to acknowledging after 40 ms. And while the peer thinks
+    about the association, or about its end, nobody has to look for its answer a thousand times a second.
     """
-    connection = event.assoc.dul.socket.socket
-    if connection is not None:
-        with suppress(OSError):  # it is over
+    dul = event.assoc.dul
+    connection = dul.socket.socket
+
+    def is_transport_event() -> bool:
+        with suppress(OSError, ValueError):  # it is over
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            if dul.state_machine.current_state in _PEERS_TURN:
+                select.select([connection], [], [], _LOOK_SECONDS)
+        came: bool = DULServiceProvider._is_transport_event(dul)
+        return came
+
+    dul._is_transport_event = is_transport_event
 
 
-PROMPTLY = ((evt.EVT_CONN_OPEN, without_delay), (evt.EVT_PDU_SENT, acknowledge_at_once))
+PROMPTLY = ((evt.EVT_CONN_OPEN, without_delay), (evt.EVT_CONN_OPEN, listening))
 """Handlers for an association in which neither side waits for the other's kernel."""
 
 

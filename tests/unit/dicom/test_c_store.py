@@ -5,7 +5,8 @@ import time
 
 import pytest
 from pydicom.uid import SecondaryCaptureImageStorage
-from pynetdicom import AE
+from pynetdicom import AE, evt
+from pynetdicom.dul import DULServiceProvider
 
 from scintiflow.dicom.c_store import PROMPTLY, Checkpoint, c_store
 from tests.builders import scan
@@ -28,6 +29,26 @@ def test_an_object_without_a_context_does_not_keep_the_association_from_ending()
             c_store(association, other)
         pacs.abort()
         wait_for(lambda: not association.is_established)
+
+
+def test_a_peer_that_thinks_about_an_association_is_not_asked_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the answer that takes 0.4 s it is looked some ten times, and not hundreds of times."""
+    looked: list[float] = []
+    look = DULServiceProvider._is_transport_event
+
+    def counted(dul: DULServiceProvider) -> bool:
+        looked.extend([time.monotonic()] if dul.assoc.is_requestor and not dul.assoc.is_established else [])
+        return look(dul)
+
+    monkeypatch.setattr(DULServiceProvider, "_is_transport_event", counted)
+    with Pacs() as pacs:
+        pacs._server.bind(evt.EVT_REQUESTED, lambda _: time.sleep(0.4))
+        entity = AE("MODALITY")
+        entity.add_requested_context(SecondaryCaptureImageStorage)
+        association = entity.associate("127.0.0.1", pacs.port, ae_title="PACS", evt_handlers=[*PROMPTLY])
+        assert association.is_established
+        assert 0 < len(looked) < 40
+        association.release()
 
 
 def test_a_held_loop_does_not_pass_until_it_is_let_go() -> None:
