@@ -15,6 +15,7 @@ import httpx
 import structlog
 from google.protobuf.json_format import ParseDict
 from pydicom import Dataset, dcmread
+from pydicom.filereader import read_file_meta_info
 
 from scintiflow.config import Configuration
 from scintiflow.contracts.v1.finding_pb2 import Finding, Result, ResultReady
@@ -168,13 +169,13 @@ class Router:
         name = f"r{finding.revision}-{finding.model}-{kind}"
         path = result_path(self.store, finding.study, name)
         written = path.read_bytes() if path.exists() else self._encode(reading, kind, path)
-        header = dcmread(io.BytesIO(written), stop_before_pixels=True)
+        header = read_file_meta_info(path)
         return Result(
             name=name,
             kind=kind,
             model=finding.model,
-            sop_class_uid=header.SOPClassUID,
-            sop_instance_uid=header.SOPInstanceUID,
+            sop_class_uid=header.MediaStorageSOPClassUID,
+            sop_instance_uid=header.MediaStorageSOPInstanceUID,
             digest=hashlib.sha256(written).hexdigest(),
         )
 
