@@ -7,7 +7,7 @@ level, which takes longer than all else about a report.
 import io
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import ParamSpec, cast
+from typing import Any, TypeVarTuple
 
 from pydicom.charset import convert_encodings, default_encoding
 from pydicom.dataelem import RawDataElement
@@ -16,6 +16,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_sequence_item
 from pydicom.sequence import Sequence
+from pydicom.sr.coding import Code
 from pydicom.valuerep import VR
 
 _KINDS = 64
@@ -23,26 +24,34 @@ _KINDS = 64
 
 _ITEM = b"\xfe\xff\x00\xe0"  # (FFFE,E000), PS3.5 7.5
 
-P = ParamSpec("P")
+Args = TypeVarTuple("Args")
 
 
-def recurring(describe: Callable[P, Dataset]) -> Callable[P, Dataset]:
+def recurring(describe: Callable[[*Args], Dataset]) -> Callable[[*Args], Dataset]:
     """Let `describe` describe a part once for the same arguments; nobody may change what it returns.
 
     What is written differently in each character set is described each time.
     """
 
-    def of(*args: P.args, **kwargs: P.kwargs) -> Dataset:
-        return encoded(describe(*args, **kwargs))
-
-    kept = cast(Callable[P, Dataset], lru_cache(_KINDS)(of))
+    @lru_cache(_KINDS)
+    def kept(*told: object) -> Encoded | None:
+        part = encoded(describe(*map(_as_code, told)))
+        return part if isinstance(part, Encoded) else None
 
     @wraps(describe)
-    def as_read(*args: P.args, **kwargs: P.kwargs) -> Dataset:
-        part = kept(*args, **kwargs)
-        return part if isinstance(part, Encoded) else describe(*args, **kwargs)
+    def as_read(*args: *Args) -> Dataset:
+        return kept(*map(_in_full, args)) or describe(*args)
 
     return as_read
+
+
+def _in_full(argument: object) -> object:
+    """Return a code as all that it says: codes are equal whatever their meanings, which are a hospital's own words."""
+    return tuple(argument) if isinstance(argument, Code) else argument
+
+
+def _as_code(told: object) -> Any:
+    return Code(*told) if isinstance(told, tuple) else told
 
 
 class Encoded(Dataset):
@@ -72,7 +81,8 @@ def settle(whole: Dataset) -> Dataset:
     """Encode the sequences of an object that is complete, in Explicit VR Little Endian, and return it.
 
     Else pydicom takes apart what recurs, and looks for ambiguous value representations below each level; none may be
-    left. Items that were read in another encoding are written as pydicom writes them.
+    left. Items that were read in another encoding are written as pydicom writes them. Nothing is changed afterwards,
+    and what was put together for this object is part of no other: its sequences are bytes in this character set then.
     """
     names = whole.get("SpecificCharacterSet")
     encodings = convert_encodings(names) if names else [default_encoding]

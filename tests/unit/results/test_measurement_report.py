@@ -412,6 +412,15 @@ def test_results_of_synthetic_scans_are_marked_synthetic(kind: str) -> None:
     assert "SyntheticData" not in encoded(reading(), kind)
 
 
+def test_a_procedure_is_named_in_its_own_hospital_s_words() -> None:
+    """Codes that are equal but for their meaning, which is anybody's text, are not taken for each other."""
+    for meaning in ("Bone scan ordered for Smith^John", "Bone scan", "Scan of bone"):
+        source = scan()
+        source.ProcedureCodeSequence = [coded("NM-1", "99LOCAL", meaning)]
+        (item,) = children(encoded(reading(source)), dcm("121058"))
+        assert item.ConceptCodeSequence[0].CodeMeaning == meaning
+
+
 def test_a_procedure_is_named_in_the_letters_of_each_hospital() -> None:
     """The same procedure with an umlaut, said in Latin-1 and then in UTF-8, is the same words in both reports."""
     for names in ("ISO_IR 100", "ISO_IR 192"):
