@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import chain
@@ -25,6 +25,7 @@ from scintiflow.errors import Refused, Unavailable
 
 _FOLDER = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_DRAFT = "draft-"
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class Store:
     @contextmanager
     def _draft(self, data: bytes) -> Iterator[Path]:
         """Keep `data`, synced, in a file under incoming/ that is locked as a lent folder is; it goes with the block."""
-        path = self.data / "incoming" / f"draft-{uuid.uuid4().hex}"
+        path = self.data / "incoming" / f"{_DRAFT}{uuid.uuid4().hex}"
         with self._sweeping():
             handle = _lock(path)
         try:
@@ -139,7 +140,8 @@ class Store:
             os.fsync(handle)
             yield path
         finally:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # else a sweep takes it
+                path.unlink(missing_ok=True)
             os.close(handle)
 
     def append_line(self, path: Path, line: bytes) -> None:
@@ -198,8 +200,7 @@ class Store:
     def sweep_incoming(self) -> int:
         """Remove what dead owners left under incoming/, and only that; return how many folders and files went."""
         with self._sweeping():
-            left = [entry for entry in (self.data / "incoming").iterdir() if entry.name != "lock"]
-            return sum(_removed_if_free(entry) for entry in left)
+            return sum(_removed_if_free(entry) for entry in list((self.data / "incoming").iterdir()))
 
     def free_bytes(self) -> int:
         """Return how many bytes the disk under DATA can still take."""
@@ -312,15 +313,15 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(handle)
 
 
-def _lock(path: Path, flags: int = os.O_RDWR, *, wait: bool = True) -> int:
+def _lock(path: Path, flags: int = os.O_RDWR) -> int:
     """Open `path`, making it if need be, and hold it by flock until the returned descriptor is closed."""
     try:
-        handle = os.open(path, flags | os.O_CREAT, 0o644)
+        handle = os.open(path, flags | os.O_CREAT, 0o666)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, flags | os.O_CREAT, 0o644)
+        handle = os.open(path, flags | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(handle, fcntl.LOCK_EX)
     except OSError:
         os.close(handle)
         raise
@@ -346,15 +347,21 @@ def _is_ours(handle: int, operation: int) -> bool:
 
 
 def _removed_if_free(entry: Path) -> bool:
-    """Remove a folder, or a file, whose owner lives no more; tell whether it went."""
+    """Remove a folder, or a draft, whose owner lives no more; tell whether that was so."""
     folder = entry.is_dir()
-    try:
-        lock = _lock(entry / "lock" if folder else entry, wait=False)
-    except BlockingIOError:
+    if not folder and not entry.name.startswith(_DRAFT):
         return False
-    if folder:
-        shutil.rmtree(entry, ignore_errors=True)
-    else:
-        entry.unlink()
-    os.close(lock)
-    return True
+    try:
+        lock = os.open(entry / "lock", os.O_RDWR | os.O_CREAT, 0o666) if folder else os.open(entry, os.O_RDWR)
+    except FileNotFoundError:  # its owner was faster
+        return False
+    try:
+        if not _is_ours(lock, fcntl.LOCK_EX):
+            return False
+        if folder:
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+        return True
+    finally:
+        os.close(lock)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,7 @@ def test_appends_from_many_writers_never_mix(store: Store) -> None:
 
 OWNER = """
 import os, signal, sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from scintiflow.store import SharedSync, Store
 with Store(Path(sys.argv[1])).incoming("owner") as folder:
@@ -194,6 +196,24 @@ def test_sweeping_takes_a_draft_only_when_its_writer_is_dead(store: Store) -> No
         assert store.sweep_incoming() == 1
         assert (left.exists(), draft.read_bytes()) == (False, b"a result")
     assert not draft.exists()
+
+
+def test_a_sweep_does_not_stumble_over_those_who_write(store: Store) -> None:
+    """Swept again and again while others write and are done, every write succeeds and nothing is left."""
+    results = store.data / "results"
+
+    def write(writer: int) -> None:
+        for number in range(300):
+            assert store.put_once(results / f"{writer}-{number}", b"a result")
+
+    with ThreadPoolExecutor(4) as writers:
+        writing = [writers.submit(write, writer) for writer in range(4)]
+        while not all(one.done() for one in writing):
+            store.sweep_incoming()
+        for one in writing:
+            one.result()
+    assert len(list(results.iterdir())) == 1200
+    assert [entry.name for entry in (store.data / "incoming").iterdir()] == ["lock"]
 
 
 def test_a_lent_folder_goes_with_its_block(store: Store) -> None:

@@ -6,6 +6,7 @@ Dark means more counts, as bone scans are printed. Nothing drawn here names or i
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ _BAR_HEIGHT = 14
 _BAND_HEIGHT = 52
 _LAST_LINE = HEIGHT - _BAND_HEIGHT - 48
 _TEXTS = 128  # are kept, of some 50 KiB each; a picture has 28, and most are the same on all
-_SCANS = 2  # are drawn on at a time; each is kept until another one takes its place
+_UNMARKED: WeakKeyDictionary[Scan, tuple[NDArray[np.uint8], int]] = WeakKeyDictionary()
 
 _PAPER, _INK, _FAINT, _RULE, _BAND = (255,) * 3, (24,) * 3, (100,) * 3, (200,) * 3, (122, 20, 28)
 
@@ -58,12 +59,18 @@ def draw(reading: Reading) -> NDArray[np.uint8]:
     y = _write(sheet, y, _provenance(reading.finding))
     y = _draw_scale(sheet, y + 16)
     _write(sheet, y, _caveats(reading))
+    sheet[-_BAND_HEIGHT:] = _blank()[-_BAND_HEIGHT:]  # whatever was written below the column's end
     return sheet
 
 
-@lru_cache(_SCANS)
 def _unmarked(scan: Scan) -> tuple[NDArray[np.uint8], int]:
-    """Return what the pictures of one scan have in common, and where its marked views begin."""
+    """Return what the pictures of one scan have in common, and where its marked views begin; it goes with the scan."""
+    if (drawn := _UNMARKED.get(scan)) is None:
+        drawn = _UNMARKED[scan] = _draw_unmarked(scan)
+    return drawn
+
+
+def _draw_unmarked(scan: Scan) -> tuple[NDArray[np.uint8], int]:
     sheet, left = _blank().copy(), _MARGIN
     for view, grey in scan.greys.items():
         left = _hang(sheet, np.repeat(grey, 3, axis=1).reshape(*grey.shape, 3), view, left)
@@ -145,7 +152,8 @@ def _draw_probability(sheet: NDArray[np.uint8], y: int, finding: Finding) -> int
 
 def _draw_scale(sheet: NDArray[np.uint8], y: int) -> int:
     """Draw what the colours mean, on the white of a part of the scan without counts; return where to go on."""
-    sheet[y : y + _BAR_HEIGHT, _COLUMN : _COLUMN + _COLUMN_WIDTH] = _scale()
+    place = sheet[y : y + _BAR_HEIGHT, _COLUMN : _COLUMN + _COLUMN_WIDTH]
+    place[:] = _scale()[: len(place)]
     _frame(sheet, (_COLUMN, y, _COLUMN + _COLUMN_WIDTH, y + _BAR_HEIGHT), _RULE)
     for value, anchor in ((0.0, "lt"), (0.5, "mt"), (1.0, "rt")):
         x = _COLUMN + value * _COLUMN_WIDTH
@@ -225,8 +233,8 @@ def _say(
     paper, ink, (left, top) = _letters(text, size, colour, anchor, x_part, y_part)
     left, top = 3 * (int(x) + left), int(y) + top
     beneath = sheet.reshape(HEIGHT, -1)[top : top + len(ink), max(0, left) : left + ink.shape[1]]
-    seen = slice(max(0, -left), max(0, -left) + beneath.shape[1])
-    mixed = beneath * paper[:, seen] + ink[:, seen]
+    seen = slice(len(beneath)), slice(max(0, -left), max(0, -left) + beneath.shape[1])
+    mixed = beneath * paper[seen] + ink[seen]
     beneath[:] = (mixed + (mixed >> 8)) >> 8  # a 255th, rounded
 
 

@@ -15,7 +15,7 @@ import httpx
 import structlog
 from google.protobuf.json_format import ParseDict
 from pydicom import Dataset, dcmread
-from pydicom.filereader import read_file_meta_info
+from pydicom.filereader import read_partial
 
 from scintiflow.config import Configuration
 from scintiflow.contracts.v1.finding_pb2 import Finding, Result, ResultReady
@@ -169,7 +169,7 @@ class Router:
         name = f"r{finding.revision}-{finding.model}-{kind}"
         path = result_path(self.store, finding.study, name)
         written = path.read_bytes() if path.exists() else self._encode(reading, kind, path)
-        header = read_file_meta_info(path)
+        header = read_partial(io.BytesIO(written), lambda tag, *_: True).file_meta
         return Result(
             name=name,
             kind=kind,
