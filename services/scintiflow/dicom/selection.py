@@ -1,6 +1,8 @@
 """Which frames of a study are read, when it holds several acquisitions, copies and much that is not for us."""
 
 import hashlib
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +12,7 @@ from pydicom.dataset import Dataset
 
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, SelectedView
 from scintiflow.dicom.eligibility import is_processed, judge, photopeak_frames
-from scintiflow.dicom.header import birth_date, dated_at, number, plain, since_injection, text
+from scintiflow.dicom.header import birth_date, dated_at, number, since_injection, text
 from scintiflow.dicom.identity import is_our_result, is_probe
 from scintiflow.dicom.views import FrameView, views_of
 from scintiflow.errors import Declined, Refused
@@ -139,9 +141,15 @@ def select(candidates: Iterable[Candidate]) -> Selection:
 
 def _patient(header: Dataset) -> tuple[str, str, str]:
     """Return what tells patients apart, as digests: nobody knows how much a sender writes there."""
-    name = plain(text(header, "PatientName").split("=")[0])  # alphabetic, without case, accents and punctuation
+    name = _letters(text(header, "PatientName").split("=")[0])  # the alphabetic one, if a name is written in several
     identifier, born = text(header, "PatientID"), str(birth_date(header) or "")
     return _digest(identifier), _digest(name), _digest(born)
+
+
+def _letters(name: str) -> str:
+    """Return a name in any script without case, accents and punctuation, its parts separated by single blanks."""
+    letters = unicodedata.normalize("NFKD", name).casefold()
+    return " ".join(re.findall(r"[^\W\d_]+|\d+", "".join(one for one in letters if not unicodedata.combining(one))))
 
 
 def _digest(said: str) -> str:

@@ -212,6 +212,36 @@ def test_two_patients_in_one_study_need_a_person() -> None:
         assert "SIM" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Иванов^Иван", "Петров^Пётр"),
+        ("山田^太郎", "鈴木^花子"),
+        ("Øberg^A", "Berg^A"),
+        ("Łoś^Jan", "Os^Jan"),
+        ("Smith^A", "Jones^A"),
+    ],
+)
+def test_two_names_in_any_script_are_two_patients(names: tuple[str, str]) -> None:
+    """Where only names tell them apart, no letter is passed over."""
+    images = (
+        having(one_view(view), SpecificCharacterSet="ISO_IR 192", PatientName=name, PatientID="", PatientBirthDate="")
+        for view, name in zip((ANTERIOR, POSTERIOR), names, strict=True)
+    )
+    with pytest.raises(Refused, match="two patients"):
+        of(*images)
+
+
+@pytest.mark.parametrize("names", [("Weiß^Jürgen", "WEISS^JÜRGEN"), ("Иванов^Иван", "ИВАНОВ^ИВАН")])
+def test_one_name_in_either_case_is_one_patient(names: tuple[str, str]) -> None:
+    """Capitals do not make a second patient, in whatever script."""
+    images = (
+        having(one_view(view), SpecificCharacterSet="ISO_IR 192", PatientName=name)
+        for view, name in zip((ANTERIOR, POSTERIOR), names, strict=True)
+    )
+    assert of(*images).complete
+
+
 def test_one_patient_may_be_written_in_several_ways() -> None:
     """Case, accents, an ideographic group and a missing identifier do not make a second patient."""
     other = having(one_view(POSTERIOR), PatientName="SIMULATED^PÁTIENT^^=山田", PatientID="", PatientBirthDate="")
