@@ -20,6 +20,7 @@ from pydicom.uid import (
 )
 
 from scintiflow import __version__
+from scintiflow.contracts.v1.finding_pb2 import Finding
 from scintiflow.contracts.v1.study_pb2 import SelectedView
 from scintiflow.dicom.header import text
 
@@ -63,14 +64,19 @@ def study_folder(study_uid: str) -> str:
     return hashlib.sha256(study_uid.encode()).hexdigest()[:32]
 
 
-def result_uid(views: Iterable[SelectedView], model_digest: str, kind: str, encoder_version: str) -> UID:
-    """Return the SOP Instance UID of the result of `kind` that one model gives on these views, in whatever order."""
-    return _uid_of("instance", *_named(views), model_digest, kind, encoder_version)
+def result_uid(finding: Finding, kind: str, encoder_version: str) -> UID:
+    """Return the SOP Instance UID of the result of `kind` that says what a model found on its views of its study.
+
+    The study counts: a scan that is filed anew, under the right patient, may keep its own UIDs. So does the model's
+    name: two models may ask one graph with thresholds of their own.
+    """
+    views, model = _named(finding.views), (finding.model, finding.model_digest)
+    return _uid_of("instance", finding.study, *views, *model, kind, encoder_version)
 
 
-def series_uid(views: Iterable[SelectedView], kind: str, encoder_version: str) -> UID:
-    """Return the Series Instance UID that all results of `kind` on these views share, whichever model gave them."""
-    return _uid_of("series", *_named(views), kind, encoder_version)
+def series_uid(finding: Finding, kind: str, encoder_version: str) -> UID:
+    """Return the Series Instance UID that all results of `kind` on these views of a study share, of whatever model."""
+    return _uid_of("series", finding.study, *_named(finding.views), kind, encoder_version)
 
 
 def synthetic_study_uid(*what: str) -> UID:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.valuerep import VR
 
 from scintiflow.dicom.identity import EQUIPMENT, IMPLEMENTATION_UID, IMPLEMENTATION_VERSION, result_uid, series_uid
 from scintiflow.results.reading import Reading
@@ -65,12 +66,14 @@ def envelope(reading: Reading, sop_class: UID, kind: str, version: str, series: 
     finding = reading.finding
     result = Dataset()
     _copy(reading.scan.sources, result, (*REQUIRED, *COPIED))
+    if len({str(source.get("SpecificCharacterSet", "")) for source in reading.scan.sources}) > 1:
+        result.add_new("SpecificCharacterSet", VR.CS, "ISO_IR 192")  # the one that holds what all of them say
     for keyword in REQUIRED:
         if keyword not in result:
             setattr(result, keyword, "")
     result.SOPClassUID = sop_class
-    result.SOPInstanceUID = result_uid(finding.views, finding.model_digest, kind, version)
-    result.SeriesInstanceUID = series_uid(finding.views, kind, version)
+    result.SOPInstanceUID = result_uid(finding, kind, version)
+    result.SeriesInstanceUID = series_uid(finding, kind, version)
     result.SeriesNumber, result.SeriesDescription = series
     # One series holds one result a model: the number only has to tell them apart.
     result.InstanceNumber = int(finding.model_digest[:8] or "0", 16) % 999 + 1

@@ -140,7 +140,7 @@ def _entry(source: Dataset, view: SelectedView) -> Dataset:
 def _measurement_group(reading: Reading) -> Dataset:
     """TID 1501: the question, its answer, how sure the model is, and what else must be said."""
     finding = reading.finding
-    tracking_uid = result_uid(finding.views, finding.model_digest, "tracking", VERSION)
+    tracking_uid = result_uid(finding, "tracking", VERSION)
     site = _code(finding.site) if finding.HasField("site") else codes.SCT.Bone
     sources = [_image(source, frames) for source, frames in selected_frames(reading)]
     for source in sources:

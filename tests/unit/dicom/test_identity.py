@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.uid import UID, Comprehensive3DSRStorage
 
+from scintiflow.contracts.v1.finding_pb2 import Finding
 from scintiflow.contracts.v1.study_pb2 import VIEW_ANTERIOR, VIEW_POSTERIOR, SelectedView
 from scintiflow.dicom.identity import (
     EQUIPMENT,
@@ -34,15 +35,21 @@ VIEWS = st.lists(
 WORDS = st.text(max_size=70)
 
 
+def found(views: list[SelectedView], **said: str) -> Finding:
+    """What a model found on views of a study."""
+    return Finding(**{"study": "0" * 32, "model": "m", "model_digest": "digest"} | said, views=views)
+
+
 @given(views=VIEWS, digest=WORDS, kind=WORDS, version=WORDS)
 def test_a_result_has_one_valid_uid(views: list[SelectedView], digest: str, kind: str, version: str) -> None:
     """The same inputs give the same UID, in whatever order the views come; it is valid and at most 64 characters."""
-    uid = result_uid(views, digest, kind, version)
-    assert uid == result_uid(list(reversed(views)), digest, kind, version)
+    finding = found(views, model_digest=digest)
+    uid = result_uid(finding, kind, version)
+    assert uid == result_uid(found(list(reversed(views)), model_digest=digest), kind, version)
     assert UID(uid).is_valid
     assert len(uid) <= 64
     assert uid.startswith("2.25.")
-    assert series_uid(views, kind, version).is_valid
+    assert series_uid(finding, kind, version).is_valid
 
 
 @given(views=VIEWS, other=VIEWS)
@@ -50,28 +57,30 @@ def test_other_views_give_other_uids(views: list[SelectedView], other: list[Sele
     """A result's UID changes exactly when the selected frames do."""
     named = [sorted((one.sop_instance_uid, one.frame, one.view) for one in some) for some in (views, other)]
     same = named[0] == named[1]
-    assert (result_uid(views, "d", "report", "1") == result_uid(other, "d", "report", "1")) == same
-    assert (series_uid(views, "report", "1") == series_uid(other, "report", "1")) == same
+    for uid in (result_uid, series_uid):
+        assert (uid(found(views), "report", "1") == uid(found(other), "report", "1")) == same
 
 
-def test_model_kind_and_encoder_are_part_of_a_result() -> None:
-    """Another model, another kind or a new encoder makes another instance; the series is shared by models."""
+def test_study_model_kind_and_encoder_are_part_of_a_result() -> None:
+    """The same views filed under another study, another model, also of the same graph, another kind or a new encoder
+    make another instance; the series is shared by the models of a study."""
     views = [SelectedView(view=VIEW_ANTERIOR, sop_instance_uid="1.2", frame=1)]
+    finding, filed_anew = found(views), found(views, study="1" * 32)
+    others = found(views, model_digest="other"), found(views, model="another")
     uids = {
-        result_uid(views, "digest", "report", "1"),
-        result_uid(views, "other", "report", "1"),
-        result_uid(views, "digest", "picture", "1"),
-        result_uid(views, "digest", "report", "2"),
-        series_uid(views, "report", "1"),
-        series_uid(views, "picture", "1"),
+        *(result_uid(each, "report", "1") for each in (finding, filed_anew, *others)),
+        result_uid(finding, "picture", "1"),
+        result_uid(finding, "report", "2"),
+        *(series_uid(each, "report", "1") for each in (finding, filed_anew, *others)),
+        series_uid(finding, "picture", "1"),
     }
-    assert len(uids) == 6
+    assert len(uids) == 6 + 3
 
 
 def test_result_uids_stay_what_they_are() -> None:
     """A new release must not send stored results again under new UIDs."""
     views = [SelectedView(view=VIEW_ANTERIOR, sop_instance_uid="1.2", frame=1)]
-    assert result_uid(views, "digest", "report", "1") == "2.25.121575250115574594271346038472751037954"
+    assert result_uid(found(views), "report", "1") == "2.25.124462583156424688365601605430962956460"
     assert study_folder("1.2.3") == "c47f5b18b8a430e698b9fe15e51f6119"
 
 

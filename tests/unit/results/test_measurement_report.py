@@ -412,6 +412,23 @@ def test_results_of_synthetic_scans_are_marked_synthetic(kind: str) -> None:
     assert "SyntheticData" not in encoded(reading(), kind)
 
 
+@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("latin_first", [True, False])
+def test_objects_in_two_character_sets_are_said_whole(kind: str, latin_first: bool) -> None:
+    """Of a scan whose views are told in two character sets, no letter of a name or a text is lost in a result."""
+    latin, cyrillic = (
+        scan(1, SpecificCharacterSet="ISO_IR 100", name=""),
+        scan(1, SOPInstanceUID="2.25.1234", name="Иванов^Иван"),
+    )
+    latin.StudyDescription = ""
+    cyrillic.SpecificCharacterSet, cyrillic.StudyDescription = "ISO_IR 192", "Сцинтиграфия"
+    views = [shows(VIEW_ANTERIOR, latin), shows(VIEW_POSTERIOR, cyrillic)]
+    sources = (latin, cyrillic) if latin_first else (cyrillic, latin)
+    result = encoded(reading(*sources, found=finding(views)), kind)
+    assert (str(result.PatientName), result.StudyDescription) == ("Иванов^Иван", "Сцинтиграфия")
+    assert (latin.SpecificCharacterSet, cyrillic.SpecificCharacterSet) == ("ISO_IR 100", "ISO_IR 192")
+
+
 def test_a_procedure_is_named_in_its_own_hospital_s_words() -> None:
     """Codes that are equal but for their meaning, which is anybody's text, are not taken for each other."""
     for meaning in ("Bone scan ordered for Smith^John", "Bone scan", "Scan of bone"):

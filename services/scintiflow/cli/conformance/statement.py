@@ -46,8 +46,9 @@ def _objects(made: tuple[Sample, ...]) -> str:
 {LEGEND}
 
 Attributes whose value in the scan is not legal DICOM are left out, but {", ".join(sorted(FILED_BY))} are
-repeated as they are, because a PACS files by them. SOP Instance UIDs follow from the frames that were read, the model,
-the kind and the encoder's version. Equipment is ours: {EQUIPMENT.manufacturer}, {EQUIPMENT.model} {EQUIPMENT.version}.
+repeated as they are, because a PACS files by them. SOP Instance UIDs follow from the study, the frames that were read,
+the model, the kind and the encoder's version.
+Equipment is ours: {EQUIPMENT.manufacturer}, {EQUIPMENT.model} {EQUIPMENT.version}.
 Private attributes are never written.
 
 ### A.2 {named(first[report.KIND].SOPClassUID)}: report
