@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 _MOST_KEYS = 256
+_OTHERS = "warnings of more peers than are told apart"
 
 
 @dataclass
@@ -19,7 +20,7 @@ class _Said:
 
 
 class Sparing:
-    """Warns at once, then at most every `seconds` for the same key, with the number of times in between."""
+    """Warns at once, then at most every `seconds` of an event with the same key, with the number of times in between."""
 
     def __init__(self, seconds: float = 10, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -29,9 +30,10 @@ class Sparing:
 
     def warning(self, key: Hashable, event: str, **facts: object) -> None:
         """Log `event` with `facts`, now or later."""
+        key = event, key
         with self._lock:
             if key not in self._said and len(self._said) >= _MOST_KEYS:
-                key = None  # all the others
+                key, event, facts = None, _OTHERS, {}  # else one of them would stand for all
             said = self._said.get(key)
             if said is None:
                 self._said[key] = _Said(self._clock())
