@@ -20,7 +20,7 @@ class _Said:
 
 
 class Sparing:
-    """Warns at once, then at most every `seconds` of an event with the same key, with the number of times in between."""
+    """Warns at once, then at most every `seconds` of an event with one key, with the number of times in between."""
 
     def __init__(self, seconds: float = 10, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
